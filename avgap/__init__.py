@@ -1,0 +1,51 @@
+"""avgap: measure, model and mend the modality gap of audio-visual classifiers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from avgap.checkpoint import load_checkpoint
+    from avgap.data.cache import Cache, open_cache
+    from avgap.fitgmm import fit_mixture
+    from avgap.gaps import Gaps, read_gaps
+    from avgap.mixture import Mixture
+    from avgap.models.scores import modality_gap
+
+__all__ = [
+    "Cache",
+    "Gaps",
+    "Mixture",
+    "__version__",
+    "fit_mixture",
+    "load_checkpoint",
+    "modality_gap",
+    "open_cache",
+    "read_gaps",
+]
+
+# Imported on first use, so that `import avgap` and `avgap --help` stay light.
+_HOMES = {
+    "Cache": "avgap.data.cache",
+    "Gaps": "avgap.gaps",
+    "Mixture": "avgap.mixture",
+    "fit_mixture": "avgap.fitgmm",
+    "load_checkpoint": "avgap.checkpoint",
+    "modality_gap": "avgap.models.scores",
+    "open_cache": "avgap.data.cache",
+    "read_gaps": "avgap.gaps",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'avgap' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

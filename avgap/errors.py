@@ -1,0 +1,35 @@
+"""What can go wrong that is not a defect of avgap, each with its exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class AvgapError(Exception):
+    """An error with a remedy: what happened, the particulars one per line, and what to try."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, details: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.details = tuple(details)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"  {line}" for line in self.details)]
+        if self.hint is not None:
+            lines.append(f"  try: {self.hint}")
+        return "\n".join(lines)
+
+
+class InputError(AvgapError):
+    """An input is missing, corrupt, or does not belong with another."""
+
+    exit_code = 3
+
+
+class OutputError(AvgapError):
+    """The output exists and answers another question, or cannot be written."""
+
+    exit_code = 4

@@ -1,0 +1,116 @@
+"""Every setting that changes an answer, with its one default and where that default comes from.
+
+Plain frozen dataclasses that import nothing, so that the command line can show defaults without
+loading torch. docs/method.md gives the reasons at length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class AudioRecipe:
+    """How a waveform becomes a spectrogram (F, T). OGM-GE's recipe for CREMA-D by default."""
+
+    name: str = "ogm"
+    sample_rate: int = 22050  # Hz
+    seconds: float = 3.0  # s; shorter sound is tiled, longer sound is cut
+    n_fft: int = 512  # samples
+    hop_length: int = 353  # samples
+    mels: int | None = None  # None: linear frequency bins
+
+    @property
+    def n_samples(self) -> int:
+        """Length of the tiled and cut waveform, in samples."""
+        return round(self.sample_rate * self.seconds)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(F, T) of the spectrogram: a centred transform has one frame per hop and one more."""
+        bins = self.mels if self.mels is not None else self.n_fft // 2 + 1
+        return bins, 1 + self.n_samples // self.hop_length
+
+
+AUDIO_RECIPES = {
+    "ogm": AudioRecipe(),  # 257×188, log magnitude
+    "logmel": AudioRecipe("logmel", 16000, 3.0, 400, 160, 64),  # 64×301, log mel magnitude
+}
+
+
+@dataclass(frozen=True)
+class FrameRecipe:
+    """Which frames of a clip are kept, and how large (px, square, aspect not kept as the peers do)."""
+
+    count: int = 3
+    size: int = 256
+
+
+@dataclass(frozen=True)
+class Network:
+    """The audio-visual network of Eq. 1–3."""
+
+    audio_encoder: str = "resnet18"  # the paper, §4.2
+    visual_encoder: str = "resnet18"
+    image_size: int = 224  # px; smaller cached frames are used as they are
+
+
+Optimizer = Literal["sgd", "adam"]
+LEARNING_RATES: dict[str, float] = {"sgd": 2e-3, "adam": 1e-4}  # the paper §4.2; MCR
+
+
+@dataclass(frozen=True)
+class Training:
+    """The loop's settings, shared by every method."""
+
+    epochs: int = 30  # decided for the project; the paper is silent
+    batch_size: int = 64  # MMPareto, D&R, InfoReg
+    optimizer: str = "sgd"
+    lr: float | None = None  # None: LEARNING_RATES[optimizer]
+    momentum: float = 0.9  # the paper, §4.2
+    weight_decay: float = 1e-4  # the peers' common value
+    seed: int = 0
+    precision: str = "auto"  # auto | fp32 | bf16
+    augment: str = "auto"  # auto: as the dataset says | on | off
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force: the one given, else the optimizer's default."""
+        return LEARNING_RATES[self.optimizer] if self.lr is None else self.lr
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the mixture of Eq. 8 is fitted."""
+
+    components: int = 2  # the paper
+    n_init: int = 10  # starts; see fitgmm.starts
+    tol: float = 1e-8  # scikit-learn's 1e-3 stops after two iterations
+    reg_covar: float = 1e-6  # variance floor
+    max_iter: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Eq. 10 and Algorithm 1, phase 2."""
+
+    alpha: float = 1.0
+    beta: float = 1.0
+    gamma: float = 1.0
+    anneal: float = 0.96  # λ_t = anneal ** epoch
+    weights: str = "posterior"  # posterior | uniform (w = 1, the paper's Table 2)
+    steps: int = 4  # S_adaptive; the paper's Fig. 3 shows four rounds
+    epochs: int = 10  # E_adaptive, per step
+    keep_optimizer: bool = False  # Table 3, "same state"
+
+
+def parameters(settings: Any) -> dict[str, Any]:
+    """The fields of a settings object by name, as an artifact records them."""
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
+
+
+def override(settings: Any, **changes: Any) -> Any:
+    """The settings with every change that is not None applied."""
+    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
