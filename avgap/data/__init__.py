@@ -1,0 +1,1 @@
+"""What a clip is, where each dataset keeps its clips, how they are decoded, and the cache."""

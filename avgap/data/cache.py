@@ -1,0 +1,230 @@
+"""The cache: every clip of a dataset as fixed-size arrays in one HDF5 file (docs/formats.md).
+
+A group per split holds `id` (N,), `label` (N,) int64, `audio` (N, F, T) float16, `visual`
+(N, K, H, W, 3) uint8 and the columns of `meta`. One chunk is one clip, uncompressed, so that a
+whole split is read in one slab and clips can be written in any order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from avgap import artifact
+from avgap.artifact import Stamp
+from avgap.errors import InputError
+from avgap.settings import AudioRecipe, FrameRecipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMAT = "avgap.cache"
+SPLITS = ("train", "val", "test")
+_CLIP = ("id", "label", "audio", "visual")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split in memory: N clips in the cache's order.
+
+    label: class index (N,). audio: log-magnitude spectrogram, not normalised, (N, F, T).
+    visual: RGB frames (N, K, H, W, 3). meta: columns of text, "" where a clip has none.
+    """
+
+    name: str
+    id: list[str]
+    label: NDArray[np.int64]
+    audio: NDArray[np.float16]
+    visual: NDArray[np.uint8]
+    meta: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+class Header(NamedTuple):
+    """What a cache says of itself besides its stamp.
+
+    classes: names, index = label. augment: whether mirroring and cropping keep the meaning.
+    """
+
+    dataset: str
+    classes: tuple[str, ...]
+    augment: bool
+    audio_recipe: AudioRecipe
+    frame_recipe: FrameRecipe
+
+    @property
+    def audio_shape(self) -> tuple[int, int]:
+        """(F, T)."""
+        return self.audio_recipe.shape
+
+    @property
+    def visual_shape(self) -> tuple[int, int, int, int]:
+        """(K, H, W, 3)."""
+        size = self.frame_recipe.size
+        return self.frame_recipe.count, size, size, 3
+
+
+@dataclass(frozen=True)
+class Cache:
+    """An opened cache: everything but the arrays, which `split` reads.
+
+    audio_mean, audio_std: over every value of the training split's spectrograms.
+    sizes: clips per split. missing: clips that could not be read, id → reason.
+    """
+
+    path: Path
+    stamp: Stamp
+    dataset: str
+    classes: tuple[str, ...]
+    augment: bool
+    audio_recipe: AudioRecipe
+    frame_recipe: FrameRecipe
+    audio_mean: float
+    audio_std: float
+    sizes: dict[str, int]
+    missing: dict[str, str]
+
+    @property
+    def header(self) -> Header:
+        """What the cache says of itself, without its numbers."""
+        recipes = self.audio_recipe, self.frame_recipe
+        return Header(self.dataset, self.classes, self.augment, *recipes)
+
+    @property
+    def audio_shape(self) -> tuple[int, int]:
+        """(F, T)."""
+        return self.header.audio_shape
+
+    @property
+    def visual_shape(self) -> tuple[int, int, int, int]:
+        """(K, H, W, 3)."""
+        return self.header.visual_shape
+
+    def split(self, name: str) -> Split:
+        """Read one split, each array in one slab. Raises InputError: unknown, empty, corrupt."""
+        self._require(name)
+        with artifact.open_hdf5(self.path) as file:
+            group = file[name]
+            label = group["label"][:]
+            if not ((label >= 0) & (label < len(self.classes))).all():
+                raise InputError(
+                    f"{self.path} is corrupt", [f"{name}: a label is not one of its classes"]
+                )
+            audio, visual = group["audio"][:], group["visual"][:]
+            return Split(name, _text(group["id"]), label, audio, visual, _meta(group))
+
+    def meta(self, name: str) -> dict[str, list[str]]:
+        """The columns of text of one split, without its arrays. Raises InputError as `split`."""
+        self._require(name)
+        with artifact.open_hdf5(self.path) as file:
+            return _meta(file[name])
+
+    def _require(self, name: str) -> None:
+        if not self.sizes.get(name):
+            there = [f"{split}: {size:,} clips" for split, size in self.sizes.items() if size]
+            what = "has no split" if name not in self.sizes else "has no clips in its split"
+            raise InputError(f"{self.path} {what} {name!r}", there)
+
+
+# ---------------------------------------------------------------- digests
+
+
+def digest_of_clip(id: str, label: int, audio: Any, visual: Any) -> str:
+    """The digest of one clip: audio (F, T) float16, visual (K, H, W, 3) uint8."""
+    return artifact.digest(id, label, audio, visual)
+
+
+def digest_of_cache(header: Header, digests: Mapping[str, list[str]]) -> str:
+    """The digest of a cache from those of its clips, per split and in order."""
+    shapes = header.audio_shape, header.visual_shape
+    return artifact.digest("cache", header.classes, shapes, dict(digests))
+
+
+# ---------------------------------------------------------------- reading
+
+
+def open_cache(path: str | Path) -> Cache:
+    """Open a cache. Raises InputError: missing, truncated, foreign, or shapes that disagree."""
+    path = Path(path)
+    stamp = artifact.read_stamp(path)
+    artifact.expect(stamp, FORMAT, path)
+    with artifact.open_hdf5(path) as file:
+        header = _read_header(file, path)
+        problems = [line for name in SPLITS for line in _disagreements(file, name, header)]
+        if problems:
+            raise InputError(f"{path} is corrupt", problems, "make it again with avgap prepare")
+        return Cache(
+            path,
+            stamp,
+            *header,
+            audio_mean=float(file.attrs["audio_mean"]),
+            audio_std=float(file.attrs["audio_std"]),
+            sizes={name: len(file[name]["label"]) for name in SPLITS},
+            missing=dict(
+                zip(_text(file["missing/id"]), _text(file["missing/reason"]), strict=True)
+            ),
+        )
+
+
+def digest_of_file(path: str | Path) -> str:
+    """The digest of a cache's content, computed afresh from every array (`report --verify`)."""
+    path = Path(path)
+    with artifact.open_hdf5(path) as file:
+        header = _read_header(file, path)
+        digests = {}
+        for name in SPLITS:
+            group = file[name]
+            rows = zip(_text(group["id"]), group["label"][:].tolist(), strict=True)
+            digests[name] = [
+                digest_of_clip(clip, label, group["audio"][row], group["visual"][row])
+                for row, (clip, label) in enumerate(rows)
+            ]
+    return digest_of_cache(header, digests)
+
+
+def _read_header(file: Any, path: Path) -> Header:
+    try:
+        return Header(
+            str(file.attrs["dataset"]),
+            tuple(map(str, file.attrs["classes"])),
+            bool(file.attrs["augment"]),
+            AudioRecipe(**json.loads(file.attrs["audio_recipe"])),
+            FrameRecipe(**json.loads(file.attrs["frame_recipe"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is corrupt", [f"its root attributes: {error}"]) from error
+
+
+def _disagreements(file: Any, name: str, header: Header) -> list[str]:
+    absent = [f"{name} has no {part}" for part in _CLIP if f"{name}/{part}" not in file]
+    if absent:
+        return absent
+    group = file[name]
+    size = len(group["label"])
+    expected = {
+        "id": ((size,), "O"),
+        "label": ((size,), "<i8"),
+        "audio": ((size, *header.audio_shape), "<f2"),
+        "visual": ((size, *header.visual_shape), "|u1"),
+    } | {f"meta/{column}": ((size,), "O") for column in group.get("meta", ())}
+    return [
+        f"{name}/{part} is {group[part].dtype.str} {group[part].shape}, expected {kind} {shape}"
+        for part, (shape, kind) in expected.items()
+        if (group[part].shape, group[part].dtype.str.lstrip("|")) != (shape, kind.lstrip("|"))
+    ]
+
+
+def _text(dataset: Any) -> list[str]:
+    values: list[str] = dataset.asstr()[:].tolist()
+    return values
+
+
+def _meta(group: Any) -> dict[str, list[str]]:
+    return {column: _text(group["meta"][column]) for column in group.get("meta", ())}

@@ -1,0 +1,167 @@
+"""Writing a cache: clips land at fixed places in whatever order they arrive."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from avgap import artifact
+from avgap.artifact import Stamp
+from avgap.data.cache import FORMAT, SPLITS, Header, digest_of_cache, digest_of_clip
+from avgap.settings import parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class _Row(NamedTuple):
+    """What is kept in memory of a written clip."""
+
+    id: str
+    label: int
+    meta: Mapping[str, str]
+    digest: str
+    total: float
+    squares: float
+
+
+class CacheWriter:
+    """Writes clips at fixed places in any order; what never arrives is closed up at the end."""
+
+    def __init__(self, file: Any, header: Header, sizes: Mapping[str, int]) -> None:
+        self._file, self._header = file, header
+        self._rows: dict[str, list[_Row | None]] = {name: [None] * sizes[name] for name in SPLITS}
+        shapes = {"audio": (header.audio_shape, "<f2"), "visual": (header.visual_shape, "u1")}
+        for name in SPLITS:
+            group = file.create_group(name)
+            for part, (shape, kind) in shapes.items():
+                group.create_dataset(
+                    part,
+                    (sizes[name], *shape),
+                    kind,
+                    maxshape=(None, *shape),
+                    chunks=(1, *shape),
+                )
+
+    def put(
+        self,
+        split: str,
+        row: int,
+        id: str,
+        label: int,
+        audio: NDArray[Any],
+        visual: NDArray[np.uint8],
+        meta: Mapping[str, str],
+    ) -> None:
+        """Write one clip at its row: audio (F, T), rounded to float16, and visual (K, H, W, 3)."""
+        rounded = audio.astype("<f2")
+        self._file[split]["audio"][row] = rounded
+        self._file[split]["visual"][row] = visual
+        values = rounded.astype(np.float64)
+        digest = digest_of_clip(id, label, rounded, visual)
+        self._rows[split][row] = _Row(
+            id, label, meta, digest, float(values.sum()), float(np.square(values).sum())
+        )
+
+    def visual(self, split: str, row: int) -> NDArray[np.uint8]:
+        """The frames written at a row, (K, H, W, 3)."""
+        frames: NDArray[np.uint8] = self._file[split]["visual"][row]
+        return frames
+
+    def replace_visual(self, split: str, row: int, visual: NDArray[np.uint8]) -> None:
+        """Write other frames at a row that is there already."""
+        there = self._rows[split][row]
+        if there is None:
+            raise KeyError(f"{split} has no row {row}")
+        self._file[split]["visual"][row] = visual
+        audio = self._file[split]["audio"][row]
+        digest = digest_of_clip(there.id, there.label, audio, visual)
+        self._rows[split][row] = there._replace(digest=digest)
+
+    def finish(
+        self,
+        missing: Mapping[str, str],
+        inputs: Mapping[str, str],
+        question: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+        hints: Mapping[str, str],
+    ) -> Stamp:
+        """Close up the gaps, write ids, labels, columns, statistics and the stamp."""
+        rows = {name: self._close_up(name) for name in SPLITS}
+        columns = sorted(
+            {column for split in rows.values() for row in split for column in row.meta}
+        )
+        for name, kept in rows.items():
+            group = self._file[name]
+            _write_text(group, "id", [row.id for row in kept])
+            group.create_dataset("label", data=np.array([row.label for row in kept], "<i8"))
+            meta = group.create_group("meta")
+            for column in columns:
+                _write_text(meta, column, [row.meta.get(column, "") for row in kept])
+        absent = self._file.create_group("missing")
+        _write_text(absent, "id", list(missing))
+        _write_text(absent, "reason", list(missing.values()))
+        self._write_attributes(rows["train"])
+        digests = {name: [row.digest for row in kept] for name, kept in rows.items()}
+        stamp = Stamp(
+            FORMAT,
+            digest_of_cache(self._header, digests),
+            dict(inputs),
+            dict(question),
+            dict(provenance),
+            dict(hints),
+        )
+        artifact.stamp_hdf5(self._file, stamp)
+        return stamp
+
+    def _close_up(self, split: str) -> list[_Row]:
+        """Move the clips after a missing one forward, and cut the arrays to what is there."""
+        places = [row for row, there in enumerate(self._rows[split]) if there is not None]
+        group = self._file[split]
+        for part in ("audio", "visual"):
+            for target, source in enumerate(places):
+                if target != source:
+                    group[part][target] = group[part][source]
+            group[part].resize(len(places), axis=0)
+        return [row for row in self._rows[split] if row is not None]
+
+    def _write_attributes(self, train: list[_Row]) -> None:
+        # math.fsum is exact, so that the order of arrival cannot change the last bit.
+        values = max(1, len(train) * math.prod(self._header.audio_shape))
+        mean = math.fsum(row.total for row in train) / values
+        variance = math.fsum(row.squares for row in train) / values - mean**2
+        attributes = self._file.attrs
+        attributes["dataset"] = self._header.dataset
+        attributes["classes"] = list(self._header.classes)
+        attributes["augment"] = self._header.augment
+        attributes["audio_recipe"] = json.dumps(parameters(self._header.audio_recipe))
+        attributes["frame_recipe"] = json.dumps(parameters(self._header.frame_recipe))
+        attributes["audio_mean"] = mean
+        attributes["audio_std"] = math.sqrt(max(variance, 0.0))
+
+
+def _write_text(group: Any, name: str, values: list[str]) -> None:
+    import h5py
+
+    group.create_dataset(name, data=np.array(values, dtype=object), dtype=h5py.string_dtype())
+
+
+@contextmanager
+def write_cache(path: Path, header: Header, sizes: Mapping[str, int]) -> Iterator[CacheWriter]:
+    """A new cache to write; sizes: the clips planned per split. OSError: the disk refuses."""
+    import h5py
+
+    try:
+        with h5py.File(path, "w") as file:
+            yield CacheWriter(file, header, sizes)
+    except RuntimeError as error:
+        # HDF5 tells of a full disk in this way where it notices only on closing.
+        if type(error) is not RuntimeError:
+            raise
+        raise OSError(str(error)) from error
