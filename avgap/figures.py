@@ -1,0 +1,276 @@
+"""The paper's figures, as pure functions of what artifacts hold. Source: the paper, Fig. 2, 3, 4.
+
+Colours are told apart without colour vision, too, and keep one meaning everywhere: audio, visual,
+fused, balanced, imbalanced. matplotlib is imported on first use and its global state left alone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avgap import __version__, artifact
+from avgap.errors import OutputError
+from avgap.mixture import Mixture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+# At least 3:1 against the page's light and its dark ground.
+COLOURS = {
+    "audio": "#d9730d",
+    "visual": "#2f7fd1",
+    "fused": "#1f9d6b",
+    "balanced": "#7d8694",
+    "imbalanced": "#c2559d",
+}
+_MARKERS = {"audio": "o", "visual": "s", "fused": "D"}
+_INK = "#010203"  # stands for the page's text colour until svg() puts currentColor in its place
+MARK = "avgap figure"
+_FORMATS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Round:
+    """The gaps, (N,), at one moment of training, and the mixture fitted to them (None: no fit)."""
+
+    name: str
+    gap: NDArray[np.float64]
+    mixture: Mixture | None
+
+
+def gap_histogram(gap: NDArray[np.float64], mixture: Mixture | None = None) -> Figure:
+    """Fig. 2: the density of N gaps, (N,), both weighted components and their sum."""
+    with _style():
+        figure = _figure(8, 3.8)
+        axes = figure.subplots()
+        _draw_gaps(axes, gap, mixture, detailed=True)
+        axes.set_xlabel("modality gap  g = audio − visual")
+        axes.set_ylabel("density")
+        if mixture is not None:
+            axes.legend(frameon=False, loc="best")
+        return figure
+
+
+def evolution(rounds: Sequence[Round]) -> Figure:
+    """Fig. 3: the distribution after each round; imbalanced weight and mean, density at the origin.
+
+    The density at the origin is that of the fitted mixture (the paper: 3.3, later above 20).
+    """
+    with _style():
+        columns = min(max(len(rounds), 3), 5)
+        rows = -(-len(rounds) // columns)
+        figure = _figure(8, 2.1 * rows + 2.2)
+        parts: Any = figure.subfigures(2, 1, height_ratios=[2.1 * rows, 2.2])
+        panels = parts[0].subplots(rows, columns, sharex=True, squeeze=False).ravel()
+        for axes, moment in zip(panels, rounds, strict=False):
+            _draw_gaps(axes, moment.gap, moment.mixture, detailed=False)
+            axes.set_title(moment.name)
+            axes.set_yticks([])
+        for axes in panels[len(rounds) :]:
+            axes.set_axis_off()
+        _draw_trends(parts[1], rounds)
+        return figure
+
+
+def accuracy(history: Sequence[Mapping[str, Any]]) -> Figure:
+    """Fig. 4: validation accuracy of fused, audio and visual over the epochs of both phases.
+
+    history: the lines of log.jsonl, warm-up first. Below: the distance of audio and visual.
+    """
+    lines = [(i, line) for i, line in enumerate(history, start=1) if line.get("val")]
+    epochs = np.array([i for i, _ in lines])
+    values = {m: np.array([100 * line["val"][m] for _, line in lines]) for m in _MARKERS}
+    with _style():
+        figure = _figure(8, 5)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.2])
+        every = max(1, len(lines) // 10)
+        for name, marker in _MARKERS.items():
+            style = {"color": COLOURS[name], "marker": marker, "markersize": 4, "markevery": every}
+            upper.plot(
+                epochs, values[name], linewidth=2 if name == "fused" else 1.5, label=name, **style
+            )
+        lower.fill_between(
+            epochs, abs(values["audio"] - values["visual"]), color=COLOURS["imbalanced"], alpha=0.35
+        )
+        lower.set_ylim(bottom=0)
+        upper.set_ylabel("validation accuracy, %")
+        lower.set_ylabel("|audio − visual|")
+        lower.set_xlabel("epoch")
+        for axes in (upper, lower):
+            _draw_phases(axes, history)
+        boundary = _phase_changes(history)
+        if boundary:
+            upper.text(boundary[0] + 0.6, 1.02, "adaptive →", transform=upper.get_xaxis_transform())
+        upper.legend(frameon=False, loc="lower right", ncols=3)
+        return figure
+
+
+FIGURES: dict[str, Callable[..., Any]] = {
+    "gap_histogram": gap_histogram,
+    "evolution": evolution,
+    "accuracy": accuracy,
+}
+
+
+# ---------------------------------------------------------------- drawing
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib as mpl
+
+    ink = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK
+    )
+    plain = {"axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6}
+    text = {"font.size": 10, "axes.titlesize": 10, "legend.fontsize": 9, "axes.unicode_minus": True}
+    settings: dict[Any, Any] = {**ink, **plain, **text}
+    with mpl.rc_context(settings):
+        yield
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.patch.set_alpha(0)
+    return figure
+
+
+def _draw_gaps(
+    axes: Axes, gap: NDArray[np.float64], mixture: Mixture | None, *, detailed: bool
+) -> None:
+    axes.patch.set_alpha(0)
+    density, edges = np.histogram(gap, histogram_edges(gap), density=True)
+    axes.stairs(density, edges, fill=True, color=COLOURS["balanced"], alpha=0.35)
+    axes.set_xlim(-1, 1)
+    if mixture is None:
+        return
+    grid = curve_grid(mixture)
+    for index, role in enumerate(("balanced", "imbalanced")):
+        component = getattr(mixture, role)
+        label = (
+            f"{role}: π{'₀₁'[index]} = {component.weight:.3f}, μ = {component.mean:.3f}, "
+            f"σ = {component.std:.2g}"
+        )
+        curve = component.density(grid)
+        axes.plot(grid, curve, color=COLOURS[role], linewidth=1.8, label=label)
+        axes.fill_between(grid, curve, color=COLOURS[role], alpha=0.18, linewidth=0)
+    if detailed:
+        axes.plot(grid, mixture.density(grid), color=_INK, linewidth=1, linestyle=":", label="sum")
+
+
+def histogram_edges(gap: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of equal bins over [−1, 1], narrow enough for a late, sharp peak."""
+    spread = float(np.subtract(*np.quantile(gap, [0.75, 0.25])))
+    # Freedman and Diaconis 1981, within what a figure can show.
+    width = np.clip(2 * spread / len(gap) ** (1 / 3), 0.01, 0.1)
+    return np.linspace(-1, 1, 2 * round(1 / width) + 1)
+
+
+def curve_grid(mixture: Mixture) -> NDArray[np.float64]:
+    """Points in [−1, 1] at which to draw the densities: even, and dense about both means."""
+    about = np.linspace(-4, 4, 81)
+    parts = [c.mean + c.std * about for c in (mixture.balanced, mixture.imbalanced)]
+    points = np.unique(np.concatenate([np.linspace(-1, 1, 201), *parts]))
+    return np.asarray(points[np.abs(points) <= 1])
+
+
+def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
+    fitted = [(i, r.mixture) for i, r in enumerate(rounds) if r.mixture is not None]
+    index = [i for i, _ in fitted]
+    trends = {
+        "imbalanced weight π₁": [m.imbalanced.weight for _, m in fitted],
+        "imbalanced mean μ₁": [m.imbalanced.mean for _, m in fitted],
+        "density at the origin": [float(m.density(0.0)) for _, m in fitted],
+    }
+    for axes, (name, values) in zip(part.subplots(1, 3), trends.items(), strict=True):
+        colour = COLOURS["imbalanced" if "imbalanced" in name else "balanced"]
+        axes.patch.set_alpha(0)
+        axes.plot(index, values, color=colour, marker="o", linewidth=1.8, markersize=5)
+        axes.set_title(name)
+        axes.set_xlabel("round")
+        axes.set_xticks(range(len(rounds)))
+        axes.set_xlim(-0.4, len(rounds) - 0.6)
+        if "mean" in name:
+            axes.axhline(0, color=_INK, linewidth=0.5, alpha=0.4)
+            axes.margins(y=0.2)
+        else:
+            axes.set_ylim(0, 1.15 * max(values, default=1))
+
+
+def _draw_phases(axes: Axes, history: Sequence[Mapping[str, Any]]) -> None:
+    axes.patch.set_alpha(0)
+    axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.5)
+    axes.margins(x=0.02)
+    boundary = _phase_changes(history)
+    for change in _changes([(line["phase"], line["step"]) for line in history]):
+        axes.axvline(change, color=_INK, linewidth=0.5, alpha=0.35, linestyle=":")
+    for change in boundary:
+        axes.axvline(change, color=_INK, linewidth=1, alpha=0.7, linestyle="--")
+
+
+def _phase_changes(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    return _changes([line["phase"] for line in history])
+
+
+def _changes(values: Sequence[Any]) -> list[float]:
+    """Where a sequence changes, half-way between two epochs counted from 1."""
+    return [i + 0.5 for i in range(1, len(values)) if values[i] != values[i - 1]]
+
+
+# ---------------------------------------------------------------- writing
+
+
+def svg(figure: Figure, name: str, title: str) -> str:
+    """The figure as an <svg> element for inline use: text as text, ink in the page's text colour.
+
+    name: unique in the page, a prefix of every id. title: what the picture shows, in words.
+    """
+    import html
+
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"'DejaVu Sans'[^;\"]*;", "system-ui, sans-serif;", text)
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r'( id="|="#|url\(#)', rf"\g<1>{name}-", text)
+    label = html.escape(title, quote=True)
+    opening = f'<svg role="img" aria-label="{label}"'
+    return text.replace("<svg", opening, 1).strip()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
+    import matplotlib as mpl
+
+    if path.suffix not in _FORMATS:
+        raise OutputError(f"cannot draw {path}", [f"known endings: {', '.join(_FORMATS)}"])
+    if path.exists() and not (path.is_file() and MARK.encode() in path.read_bytes()):
+        raise OutputError(f"{path} exists and is not a figure of avgap", hint="another file name")
+    mark = f"{MARK} {__version__}"
+    metadata: dict[str, dict[str, Any]] = {
+        ".png": {"Software": mark},
+        ".svg": {"Creator": mark, "Date": None},
+        ".pdf": {"Creator": mark, "CreationDate": None},
+    }
+    with (
+        artifact.atomic(path) as part,
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}),
+    ):
+        figure.savefig(part, format=path.suffix[1:], dpi=200, metadata=metadata[path.suffix])
