@@ -1,1 +1,18 @@
 """What a clip is, where each dataset keeps its clips, how they are decoded, and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from avgap.data.avdigits import avdigits
+from avgap.data.clip import Listing
+from avgap.data.csv_table import csv_table
+from avgap.data.demo_media import demo
+
+# A dataset is a function: its root folder (or table) → the list of its clips.
+DATASETS: dict[str, Callable[[Path], Listing]] = {
+    "csv": csv_table,
+    "avdigits": avdigits,
+    "demo": demo,
+}

@@ -1,0 +1,191 @@
+"""What a clip is, and what a dataset's list of clips must satisfy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from avgap.data.cache import SPLITS
+from avgap.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SHOWN = 20
+_K = TypeVar("_K", bound=Hashable)
+
+
+class MediaError(Exception):
+    """Why one clip cannot be used, in words for a list of broken clips."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One sample before decoding.
+
+    label: the class's name. split: train, val or test; "" is training of a source without splits.
+    video or image (h, w) uint8: what is seen. audio: a sound file; None: the video's own sound.
+    start, end: s within the video (and the audio file); None: all of it.
+    meta: further columns of text. broken: why it cannot be used, where that is known already.
+    """
+
+    id: str
+    label: str
+    split: str
+    video: Path | None = None
+    image: NDArray[np.uint8] | None = None
+    audio: Path | None = None
+    start: float | None = None
+    end: float | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+    broken: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """A dataset's clips; classes: names, index = label; augment: mirroring keeps the meaning.
+
+    complete: what is still to be done to the clips once their splits are final.
+    """
+
+    clips: Sequence[Clip]
+    classes: tuple[str, ...]
+    augment: bool
+    complete: Callable[[Sequence[Clip]], list[Clip]] | None = None
+
+
+def check_file(path: Path) -> None:
+    """Raise MediaError for what can be told without decoding: missing, empty, a Git LFS pointer."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(40)
+    except FileNotFoundError as error:
+        raise MediaError("no such file") from error
+    except OSError as error:
+        raise MediaError(f"cannot be opened ({error.strerror})") from error
+    if not head:
+        raise MediaError("the file is empty (zero bytes)")
+    if head.startswith(b"version https://git-lfs"):
+        raise MediaError("a Git LFS pointer, not the media itself (git lfs pull fetches it)")
+
+
+def natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names without repetition, numbers within them by value: 2 before 10."""
+
+    def key(name: str) -> tuple[float, list[tuple[bool, int, str]], str]:
+        parts = re.findall(r"\d+|\D+", name)
+        whole = float(name) if re.fullmatch(r"-?\d+", name) else float("inf")
+        return whole, [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts], name
+
+    return tuple(sorted(set(names), key=key))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like this one, whatever the case; None where none is like it."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
+    return by_lower[matches[0]] if matches else None
+
+
+def shorten(lines: Sequence[str], shown: int = _SHOWN) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - shown
+    return [*lines[:shown], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+def check(listing: Listing, source: str) -> None:
+    """Raise InputError with every problem of a listing: none, twice, no label, unknown split."""
+    if not listing.clips:
+        raise InputError(f"{source} lists no clips")
+    problems = []
+    repeated = [id for id, n in Counter(clip.id for clip in listing.clips).items() if n > 1]
+    problems += [f"the id {id!r} stands more than once" for id in repeated]
+    known = set(listing.classes)
+    for clip in listing.clips:
+        if not clip.id:
+            problems.append(f"a clip of {clip.label!r} has no id")
+        if not clip.label:
+            problems.append(f"{clip.id}: no label")
+        elif clip.label not in known:
+            problems.append(f"{clip.id}: unknown label {clip.label!r}{_meant(clip.label, known)}")
+        if clip.split not in (*SPLITS, ""):
+            problems.append(f"{clip.id}: unknown split {clip.split!r}{_meant(clip.split, SPLITS)}")
+    trained = {clip.label for clip in listing.clips if clip.split in ("train", "")}
+    problems += [
+        f"the class {name!r} has no clip in train"
+        for name in listing.classes
+        if name not in trained
+    ]
+    if problems:
+        plural = "s" if len(problems) > 1 else ""
+        raise InputError(f"{source} has {len(problems):,} problem{plural}", shorten(problems))
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    like = nearest(name, known)
+    return "" if like is None else f" (did you mean {like!r}?)"
+
+
+def divide(clips: Sequence[Clip], fraction: float, seed: int) -> tuple[list[Clip], bool]:
+    """Give every clip a split: the source's, and where it has no val a stratified share of train.
+
+    Returns the clips in their order and whether they were divided. The choice depends on the ids
+    and the seed alone, not on the table's order.
+    """
+    named = [replace(clip, split=clip.split or "train") for clip in clips]
+    if fraction == 0 or any(clip.split == "val" for clip in named):
+        return named, False
+    pool = {clip.id: clip.label for clip in named if clip.split == "train"}
+    chosen = stratified(pool, fraction, seed, "val")
+    return [replace(c, split="val") if c.id in chosen else c for c in named], True
+
+
+def stratified(strata: Mapping[str, _K], share: float, seed: int, purpose: str) -> set[str]:
+    """Choose round(share · N) of N ids, as evenly over their strata as whole numbers allow.
+
+    Which ones depends on the ids, the seed and the purpose, not on the order given.
+    """
+    import numpy as np
+
+    members: dict[str, list[str]] = defaultdict(list)
+    for id, stratum in strata.items():
+        members[repr(stratum)].append(id)
+    names = sorted(members)
+    exact = {name: share * len(members[name]) for name in names}
+    quota = {name: int(exact[name]) for name in names}
+    left = round(share * len(strata)) - sum(quota.values())
+    for name in sorted(names, key=lambda name: (quota[name] - exact[name], name))[: max(left, 0)]:
+        quota[name] += 1
+    chosen: set[str] = set()
+    for number, name in enumerate(names):
+        generator = np.random.default_rng([seed, number, *purpose.encode()])
+        order = generator.permutation(len(members[name]))
+        ordered = sorted(members[name])
+        chosen.update(ordered[i] for i in order[: quota[name]].tolist())
+    return chosen
+
+
+def limited(clips: Sequence[Clip], limit: int) -> list[Clip]:
+    """At most limit clips of each split, in their order: the first of every class, the second…
+
+    So a small trial of a table sorted by class still holds every class.
+    """
+    queues: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for clip in clips:
+        queues[clip.split, clip.label].append(clip.id)
+    kept: set[str] = set()
+    for split in SPLITS:
+        ranked = sorted(
+            (rank, number, id)
+            for number, (key, ids) in enumerate(queues.items())
+            if key[0] == split
+            for rank, id in enumerate(ids)
+        )
+        kept.update(id for _, _, id in ranked[:limit])
+    return [clip for clip in clips if clip.id in kept]

@@ -1,0 +1,120 @@
+"""The dataset `csv`: any data described by a table."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+from avgap.data.clip import (
+    Clip,
+    Listing,
+    MediaError,
+    check_file,
+    natural_order,
+    nearest,
+    shorten,
+)
+from avgap.errors import InputError
+
+TABLE = "clips.csv"
+_REQUIRED = ("id", "label", "split", "video")
+_OPTIONAL = ("audio", "start", "end")
+
+
+def csv_table(root: Path, *, augment: bool = True) -> Listing:
+    """List the clips of a table, or of clips.csv in a folder.
+
+    Columns: id, label, split, video; optionally audio (else the video's own sound track), start
+    and end (s); every other column is kept as it is. Paths are relative to the table's folder.
+    Labels are names or integers; classes are sorted naturally, integers by value.
+    Raises InputError: no table, no rows, a missing column, a start or an end that is no number.
+    Files that are missing or empty make broken clips, each with its reason.
+    """
+    table = root / TABLE if root.is_dir() else root
+    header, rows = _read(table)
+    columns = {name.strip().lower(): name for name in header if name}
+    _require_columns(columns, table)
+    if not rows:
+        raise InputError(f"{table} is empty", [f"columns: {', '.join(header)}"])
+    problems: list[str] = []
+    clips = []
+    for number, raw in enumerate(rows, start=2):
+        row = {name: (raw.get(column) or "").strip() for name, column in columns.items()}
+        try:
+            clips.append(_clip(row, table.parent))
+        except ValueError as error:
+            problems.append(f"line {number}: {error}")
+    if problems:
+        raise InputError(f"{table}: {len(problems)} rows cannot be read", shorten(problems))
+    classes = natural_order(clip.label for clip in clips if clip.label)
+    return Listing(clips, classes, augment)
+
+
+def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey="")
+            rows = [row for row in reader if any(row.values())]
+            return list(reader.fieldnames or []), rows
+    except FileNotFoundError as error:
+        hint = f"a table with the columns {', '.join(_REQUIRED)}"
+        raise InputError(f"{table} does not exist", hint=hint) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read as CSV", [str(error)]) from error
+
+
+def _require_columns(columns: dict[str, str], table: Path) -> None:
+    spare = [name for name in columns if name not in (*_REQUIRED, *_OPTIONAL)]
+    lines = []
+    for name in _REQUIRED:
+        if name not in columns:
+            like = nearest(name, spare)
+            lines.append(f"no column {name!r}" + (f" (is it {columns[like]!r}?)" if like else ""))
+    if lines:
+        lines.append(f"it has: {', '.join(columns.values()) or 'nothing'}")
+        raise InputError(f"{table} lacks columns", lines)
+
+
+def _clip(row: dict[str, str], folder: Path) -> Clip:
+    video, audio = (folder / row[c] if row.get(c) else None for c in ("video", "audio"))
+    start, end = _seconds(row, "start"), _seconds(row, "end")
+    if end is not None and end <= (start or 0.0):
+        raise ValueError(f"{row['id']} ends at {end:g} s, not after its start at {start or 0:g} s")
+    return Clip(
+        row["id"],
+        row["label"],
+        row["split"].lower(),
+        video=video,
+        audio=audio,
+        start=start,
+        end=end,
+        meta={name: value for name, value in row.items() if name not in ("id", "label", "split")},
+        broken=_broken(video, audio),
+    )
+
+
+def _seconds(row: dict[str, str], column: str) -> float | None:
+    text = row.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{row['id']}: {column} is {text!r}, not a time in seconds")
+    return value
+
+
+def _broken(video: Path | None, audio: Path | None) -> str:
+    if video is None:
+        return "no video is named"
+    reasons = []
+    for path in (video, audio):
+        try:
+            if path is not None:
+                check_file(path)
+        except MediaError as error:
+            reasons.append(f"{path.name}: {error}" if path else "")
+    return "; ".join(reasons)

@@ -1,0 +1,156 @@
+"""One clip's arrays, and many clips in worker processes that can be killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from avgap.data.clip import Clip, MediaError
+from avgap.data.corrupt import Corruption, spoil_frames, spoil_sound
+from avgap.settings import AudioRecipe, FrameRecipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TIME_LIMIT = 120.0  # s per clip; damaged files were seen to spin for ever
+_RECYCLE = 1000  # clips per worker; a fresh one takes 1.6 s to import librosa's resampler
+_AHEAD = 8  # clips handed out per worker, so that what waits to be written stays bounded
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Job(NamedTuple):
+    """How every clip of a cache is decoded."""
+
+    audio: AudioRecipe
+    frames: FrameRecipe
+    decoder: str
+    corruption: Corruption | None
+    spoiled: frozenset[str]
+    seed: int
+
+
+class Decoded(NamedTuple):
+    """One clip's spectrogram (F, T) and frames (K, H, W, 3)."""
+
+    audio: NDArray[np.float16]
+    visual: NDArray[np.uint8]
+
+
+def decode(clip: Clip, job: Job) -> Decoded:
+    """Decode one clip, and spoil it where it is chosen. Raises MediaError with the reason."""
+    from avgap.data.audio import spectrogram
+    from avgap.data.sound import read_sound
+
+    if clip.broken:
+        raise MediaError(clip.broken)
+    corruption = job.corruption if clip.id in job.spoiled else None
+    visual = _frames(clip, job)
+    source = clip.audio or clip.video
+    if source is None:
+        raise MediaError("neither a video nor an audio file is named")
+    wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
+    if corruption is not None and corruption.modality == "visual":
+        visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
+    if corruption is not None and corruption.modality == "audio":
+        wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
+    return Decoded(spectrogram(wave, job.audio), visual)
+
+
+def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:
+    from avgap.data.video import read_frames, resize
+
+    count, size = job.frames.count, job.frames.size
+    if clip.image is not None:
+        picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
+        return np.repeat(picture[None], count, axis=0)
+    if clip.video is None:
+        raise MediaError("no video is named")
+    return read_frames(clip.video, count, size, clip.start, clip.end, job.decoder)
+
+
+def decode_all(
+    clips: Sequence[Clip], job: Job, workers: int
+) -> Iterator[tuple[int, Decoded | MediaError]]:
+    """Decode many clips in processes of their own; yields (index, arrays or reason) as they come.
+
+    A clip that takes too long or takes its process down gives a reason, and the rest goes on.
+    """
+    import multiprocessing
+
+    from pebble import ProcessPool
+
+    with _one_thread_each():
+        pool: Any = ProcessPool(
+            max_workers=workers,
+            max_tasks=_RECYCLE,
+            initializer=_start,
+            context=multiprocessing.get_context("spawn"),
+        )
+        waiting = iter(range(len(clips)))
+        running: dict[Any, int] = {}
+        try:
+            while True:
+                while (
+                    len(running) < workers * _AHEAD and (index := next(waiting, None)) is not None
+                ):
+                    future = pool.schedule(decode, (clips[index], job), timeout=TIME_LIMIT)
+                    running[future] = index
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), _outcome(future)
+            pool.close()
+        finally:
+            # Also where the caller stops early or is interrupted: nothing is left running.
+            pool.stop()
+            pool.join()
+
+
+def _outcome(future: Any) -> Decoded | MediaError:
+    from pebble import ProcessExpired
+
+    try:
+        decoded: Decoded = future.result()
+    except MediaError as error:
+        return error
+    except TimeoutError:
+        return MediaError(f"decoding took longer than {TIME_LIMIT:.0f} s")
+    except ProcessExpired as error:
+        return MediaError(f"decoding ended its process (exit status {error.exitcode})")
+    except Exception as error:
+        # Libraries fail on damaged files in many ways; the reason names theirs.
+        return MediaError(
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        )
+    return decoded
+
+
+def _start() -> None:
+    """Prepare a worker: what decoders write to the streams never reaches the terminal."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    import librosa
+
+    # Imported before the first clip's time runs.
+    librosa.resample(np.zeros(64, np.float32), orig_sr=2, target_sr=1)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes started within use one thread per library; this one's settings come back."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,138 @@
+"""Opening media files: what they hold, when each frame is shown, and why a file cannot be used.
+
+Times are seconds from the first video frame on display (from the first sound where there is no
+video), whatever the container's clock starts at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import av
+import numpy as np
+
+from avgap.data.clip import MediaError, check_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Only these are opened: FFmpeg would read a text file as a terminal's picture, and a playlist
+# could name other files.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,mpegvideo,asf,ogg,gif,h264,hevc,"
+    "wav,w64,aiff,flac,mp3,aac,ac3,amr,caf,dv,vob,rm,mxf"
+)
+# Their headers declare a duration that does not come from counting what is there.
+_DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "avi", "wav", "flac"}
+TOLERANCE = 0.5  # s; annotations and sound tracks end a little off the last frame
+
+
+class Timeline(NamedTuple):
+    """When the first video stream shows its frames, and where each kind of stream ends.
+
+    times: of N frames, ascending, s. video_end, sound_end: s, None without such a stream.
+    origin: the container's clock at time 0, s. codec, pixels: the video's, "" without one.
+    """
+
+    container: str
+    times: NDArray[np.float64]
+    video_end: float | None
+    sound_end: float | None
+    origin: float
+    codec: str
+    pixels: str
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[Any]:
+    """Open a media file with PyAV. Raises MediaError with the reason, also for damage met later."""
+    check_file(path)
+    try:
+        # An absolute path, so that no file name is taken for a protocol ("a:b.mp4").
+        with av.open(
+            str(path.absolute()),
+            metadata_errors="replace",
+            options={"format_whitelist": CONTAINERS},
+        ) as container:
+            yield container
+    except MediaError:
+        raise
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MediaError(f"damaged, or not a media file ({_first_words(error)})") from error
+
+
+def video_stream(container: Any) -> Any | None:
+    """The stream of moving pictures, passing over cover art; None where there is none."""
+    cover = av.stream.Disposition.attached_pic
+    moving = [s for s in container.streams.video if not s.disposition & cover]
+    best = container.streams.best("video")
+    return best if best in moving else next(iter(moving), None)
+
+
+def sound_stream(container: Any) -> Any | None:
+    """The sound track that players take; None where there is none."""
+    return container.streams.best("audio")
+
+
+def timeline(path: Path) -> Timeline:
+    """Read when everything is shown, without decoding. Raises MediaError: damaged, cut short."""
+    with open_media(path) as container:
+        video, sound = video_stream(container), sound_stream(container)
+        shown: list[float] = []
+        ends: dict[int, float] = {}
+        starts: dict[int, float] = {}
+        for packet in container.demux([stream for stream in (video, sound) if stream is not None]):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is None or packet.is_discard:
+                continue
+            time = float(stamp * packet.time_base)
+            index = packet.stream.index
+            if packet.is_corrupt:
+                raise MediaError(f"damaged or cut short at {time:.2f} s")
+            length = float((packet.duration or 0) * packet.time_base)
+            ends[index] = max(ends.get(index, time), time + length)
+            starts[index] = min(starts.get(index, time), time)
+            if video is not None and index == video.index:
+                shown.append(time)
+        if not ends:
+            raise MediaError("neither video nor sound in it")
+        _check_length(container, max(ends.values()))
+        times = np.sort(np.array(shown, np.float64))
+        origin = float(times[0]) if times.size else max(0.0, min(starts.values()))
+        return Timeline(
+            container.format.name,
+            times - origin,
+            None if video is None or not shown else ends[video.index] - origin,
+            None if sound is None or sound.index not in ends else ends[sound.index] - origin,
+            origin,
+            "" if video is None else video.codec_context.name,
+            "" if video is None else str(video.codec_context.pix_fmt or ""),
+        )
+
+
+def window(start: float | None, end: float | None, length: float, what: str) -> tuple[float, float]:
+    """The clip's (start, end) in s within a stream of this length. Raises MediaError outside it."""
+    begin = 0.0 if start is None else start
+    stop = length if end is None else end
+    if stop > length + TOLERANCE or begin >= length:
+        raise MediaError(
+            f"its {what} ends at {length:.2f} s, before the clip's end at {stop:.2f} s"
+        )
+    return begin, stop
+
+
+def _check_length(container: Any, end: float) -> None:
+    if container.format.name not in _DECLARING or not container.duration:
+        return
+    # FLV declares the last time stamp, the others the length from the first.
+    declared = container.duration / av.time_base
+    if declared > end + TOLERANCE:
+        raise MediaError(f"cut short: {end:.2f} s of the {declared:.2f} s it declares")
+
+
+def _first_words(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0]

@@ -1,0 +1,128 @@
+"""What `prepare` settles before it decodes: which clips, in which order, what is spoiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from avgap import artifact, console
+from avgap.artifact import Question
+from avgap.data import DATASETS
+from avgap.data.cache import FORMAT, SPLITS, Header
+from avgap.data.clip import Clip, Listing, check, divide, limited, nearest
+from avgap.data.corrupt import Corruption, choose, parse
+from avgap.data.splits import apply_splits
+from avgap.errors import InputError
+from avgap.settings import AudioRecipe, FrameRecipe, parameters
+
+_COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
+
+
+class Options(NamedTuple):
+    """The options of `prepare` that decide about the content."""
+
+    decoder: str
+    val_fraction: float
+    corrupt: str | None
+    seed: int
+    splits: Path | None
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The clips in the order of the cache, which of them are spoiled, and the question."""
+
+    root: Path
+    options: Options
+    clips: list[Clip]
+    header: Header
+    corruption: Corruption | None
+    spoiled: frozenset[str]
+    question: Question
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Clips per split."""
+        return {split: sum(clip.split == split for clip in self.clips) for split in SPLITS}
+
+
+def make_plan(
+    dataset: str, root: Path, audio: AudioRecipe, frames: FrameRecipe, options: Options
+) -> Plan:
+    """List the dataset's clips, divide and check them, and choose what is spoiled.
+
+    Raises InputError: unknown dataset, missing root, a listing or splits with problems.
+    """
+    if dataset not in DATASETS:
+        like = nearest(dataset, DATASETS)
+        raise InputError(f"unknown dataset {dataset!r}", [f"known: {', '.join(DATASETS)}"], like)
+    if not root.exists() and dataset != "demo":
+        raise InputError(f"{root} does not exist")
+    corruption = None if options.corrupt is None else parse(options.corrupt)
+    listing = DATASETS[dataset](root)
+    clips, divided = _in_splits(listing, root, options)
+    spoiled = frozenset(() if corruption is None else choose(clips, corruption, options.seed))
+    clips = [_with_columns(clip, corruption if clip.id in spoiled else None) for clip in clips]
+    question = Question(
+        FORMAT,
+        {"source": _source_digest(clips)},
+        {
+            "dataset": dataset,
+            "audio": parameters(audio),
+            "frames": parameters(frames),
+            "decoder": options.decoder,
+            "val_fraction": options.val_fraction if divided else None,
+            "corrupt": options.corrupt,
+            "limit": options.limit,
+            "seed": options.seed if divided or corruption is not None else None,
+        },
+    )
+    header = Header(dataset, listing.classes, listing.augment, audio, frames)
+    return Plan(root, options, clips, header, corruption, spoiled, question)
+
+
+def _in_splits(listing: Listing, root: Path, options: Options) -> tuple[list[Clip], bool]:
+    """The clips that are wanted, each in its final split, ordered by split."""
+    clips: Sequence[Clip] = listing.clips
+    if options.splits is not None:
+        clips, left_out = apply_splits(clips, options.splits)
+        if left_out:
+            console.notice(f"{options.splits} leaves out {left_out:,} clips of {root}")
+    check(replace(listing, clips=clips), str(root))
+    placed, divided = divide(clips, options.val_fraction, options.seed)
+    if listing.complete is not None:
+        placed = listing.complete(placed)
+    if options.limit is not None:
+        placed = limited(placed, options.limit)
+    return sorted(placed, key=lambda clip: SPLITS.index(clip.split)), divided
+
+
+def _with_columns(clip: Clip, corruption: Corruption | None) -> Clip:
+    columns = {**dict.fromkeys(_COLUMNS, ""), **clip.meta}
+    if corruption is not None:
+        flags = [flag for flag in (columns["corrupt"], corruption.flag) if flag]
+        columns["corrupt"] = ";".join(flags)
+    return replace(clip, meta=columns)
+
+
+def _source_digest(clips: Sequence[Clip]) -> str:
+    """What the cache is made from: the clips' facts and the sizes of their files, not the paths."""
+    rows = [
+        [
+            *(clip.id, clip.label, clip.split, clip.start, clip.end, clip.meta["corrupt"]),
+            [_size(path) for path in (clip.video, clip.audio)],
+            "" if clip.image is None else artifact.digest(clip.image),
+        ]
+        for clip in sorted(clips, key=lambda clip: clip.id)
+    ]
+    return artifact.digest("source", rows)
+
+
+def _size(path: Path | None) -> int | None:
+    try:
+        return None if path is None else path.stat().st_size
+    except OSError:
+        return -1

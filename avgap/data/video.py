@@ -1,0 +1,138 @@
+"""The frames of a clip, by decord where it is exact and by PyAV everywhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avgap.data.clip import MediaError
+from avgap.data.media import Timeline, open_media, timeline, video_stream, window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Frames = NDArray[np.uint8]
+
+DECODERS = ("auto", "decord", "pyav")
+# decord 0.6 misses frames of MPEG streams, has no AV1, and decodes HEVC and 10 bits otherwise
+# than FFmpeg today.
+_EXACT_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv"}
+_EXACT_CODECS = {"h264", "flv1", "mpeg4", "vp8", "vp9", "mjpeg"}
+_EXACT_PIXELS = {"yuv420p", "yuvj420p"}
+_SAME_TIME = 2e-3  # s; containers round to 1 ms
+
+
+def read_frames(
+    path: Path,
+    count: int,
+    size: int,
+    start: float | None = None,
+    end: float | None = None,
+    decoder: str = "auto",
+) -> Frames:
+    """K = count frames of a video as (K, size, size, 3) RGB, the aspect not kept.
+
+    Frame k is the one on display at start + (k + ½)(end − start)/K, in s from the first frame; a
+    window with fewer frames repeats them. Decoded at full size, then reduced with antialiasing, so
+    that all decoders agree. decord gives way to PyAV wherever it is not exact.
+    Raises MediaError: no video, damaged, cut short, a window outside the video.
+    """
+    if decoder not in DECODERS:
+        raise ValueError(f"unknown decoder {decoder!r}; known: {', '.join(DECODERS)}")
+    line = timeline(path)
+    if line.video_end is None:
+        raise MediaError("no video in it")
+    begin, stop = window(start, end, line.video_end, "video")
+    wanted = begin + (np.arange(count) + 0.5) * (stop - begin) / count
+    indices = np.searchsorted(line.times, wanted + _SAME_TIME, side="right") - 1
+    indices = np.maximum(indices, 0)
+    needed = sorted(set(indices.tolist()))
+    pictures = None if decoder == "pyav" else _by_decord(path, needed, line)
+    if pictures is None:
+        pictures = _by_pyav(path, needed, line)
+    small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
+    return np.stack([small[index] for index in indices.tolist()])
+
+
+def resize(picture: Frames, size: int) -> Frames:
+    """A picture (H, W, 3) as (size, size, 3), bilinear with antialiasing."""
+    from PIL import Image
+
+    if picture.shape[:2] == (size, size):
+        return np.ascontiguousarray(picture)
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] | None:
+    """Full-size frames at ascending indices; None where decord is absent or not to be trusted.
+
+    It is trusted where it tells the same time for every frame as the container: an edit list, a
+    stream it reads from the middle, or a wrong count all show there.
+    """
+    exact = (
+        line.container in _EXACT_CONTAINERS
+        and line.codec in _EXACT_CODECS
+        and line.pixels in _EXACT_PIXELS
+    )
+    if not exact:
+        return None
+    try:
+        import decord
+    except (ImportError, OSError):
+        return None
+    try:
+        reader = decord.VideoReader(os.fspath(path), num_threads=1)
+        times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
+        same = len(times) == len(line.times) and np.allclose(
+            times - times[0], line.times, rtol=0, atol=_SAME_TIME
+        )
+        if not same or times[0] < 0:
+            return None
+        return list(reader.get_batch(indices).asnumpy())
+    except (RuntimeError, decord.DECORDError):
+        # PyAV either reads it or gives the reason.
+        return None
+
+
+def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
+    """Full-size frames on display at the times of these ascending indices; one pass forward."""
+    wanted = [float(line.times[index]) for index in indices]
+    found: list[Frames] = []
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            raise MediaError("no video in it")
+        shown: Any = None
+        for time, frame in _decoded(container, stream, line.origin):
+            while len(found) < len(wanted) and time > wanted[len(found)] + _SAME_TIME:
+                found.append(_picture(frame if shown is None else shown))
+            if len(found) == len(wanted):
+                return found
+            shown = frame
+        if shown is None:
+            raise MediaError("no frame of its video can be decoded")
+        return found + [_picture(shown)] * (len(wanted) - len(found))
+
+
+def _decoded(container: Any, stream: Any, origin: float) -> Iterator[tuple[float, Any]]:
+    """Every frame with its time, s from the first."""
+    stream.thread_type = "NONE"
+    time = 0.0
+    step = 1 / float(stream.average_rate or 25)
+    for frame in container.decode(stream):
+        time = time + step if frame.time is None else frame.time - origin
+        yield time, frame
+
+
+def _picture(frame: Any) -> Frames:
+    if frame.is_corrupt:
+        raise MediaError(f"its video is damaged at {frame.time or 0:.2f} s")
+    picture: Frames = frame.to_ndarray(format="rgb24")
+    # The display matrix counts counter-clockwise, as numpy does.
+    return np.rot90(picture, k=round(frame.rotation / 90) % 4)
