@@ -140,7 +140,9 @@ def atomic(path: Path) -> Iterator[Path]:
     except OSError as error:
         part.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}", [reason], "another place, or free some space") from error
+        raise OutputError(
+            f"cannot write {path}", [reason], "another place, or free some space"
+        ) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -154,7 +156,10 @@ def write_text(path: Path, text: str) -> None:
 
 def to_json(stamp: Stamp, body: Mapping[str, Any]) -> str:
     """A JSON artifact as text: the stamp's keys, then the body's."""
-    return json.dumps({**stamp.as_dict(), **body}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps({**stamp.as_dict(), **body}, indent=2, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
 
 
 def to_csv(stamp: Stamp, columns: Mapping[str, list[Any]], file: TextIO) -> None:
@@ -180,10 +185,17 @@ def read_stamp(path: Path) -> Stamp:
         raise InputError(f"{path} does not exist")
     if path.is_dir():
         raise InputError(f"{path} is a folder, not an artifact")
-    readers = {".h5": _stamp_of_hdf5, ".json": _stamp_of_json, ".csv": _stamp_of_csv, ".pt": _stamp_of_pt}
+    readers = {
+        ".h5": _stamp_of_hdf5,
+        ".json": _stamp_of_json,
+        ".csv": _stamp_of_csv,
+        ".pt": _stamp_of_pt,
+    }
     reader = readers.get(path.suffix)
     if reader is None:
-        raise InputError(f"{path} is not an avgap artifact", [f"known endings: {', '.join(readers)}"])
+        raise InputError(
+            f"{path} is not an avgap artifact", [f"known endings: {', '.join(readers)}"]
+        )
     return parse_stamp(reader(path), path)
 
 
@@ -241,7 +253,9 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read as HDF5", [_first_line(error)], "make it again") from error
+        raise InputError(
+            f"{path} cannot be read as HDF5", [_first_line(error)], "make it again"
+        ) from error
     try:
         with file:
             yield file

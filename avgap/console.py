@@ -57,7 +57,10 @@ def table(columns: list[str], rows: list[list[str]], title: str | None = None) -
 
     def line(cells: list[str]) -> str:
         first, *rest = cells
-        padded = [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(rest, widths[1:], strict=True))]
+        padded = [
+            first.ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(rest, widths[1:], strict=True)),
+        ]
         return "  ".join(padded).rstrip()
 
     ruler = "  ".join("─" * width for width in widths)

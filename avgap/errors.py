@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class AvgapError(Exception):
@@ -33,3 +34,17 @@ class OutputError(AvgapError):
     """The output exists and answers another question, or cannot be written."""
 
     exit_code = 4
+
+
+class UsageError(AvgapError):
+    """A command line that cannot be meant: an unknown name, options that exclude each other."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for an unknown name, with the nearest known one."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    details = [f"known: {', '.join(names)}"]
+    return UsageError(f"unknown {kind} {name!r}", details, near[0] if near else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,9 @@ def read_gaps(path: str | Path) -> Gaps:
         if not path.exists():
             raise InputError(f"{path} does not exist")
         if path.suffix not in readers:
-            raise InputError(f"{path} is not a table of gaps", [f"known endings: {', '.join(readers)}"])
+            raise InputError(
+                f"{path} is not a table of gaps", [f"known endings: {', '.join(readers)}"]
+            )
         table = readers[path.suffix](path)
     _check(table, path)
     return table
@@ -116,7 +118,9 @@ def _from_hdf5(path: Path) -> Gaps:
         if stamp is not None:
             artifact.expect(stamp, "avgap.gaps", path)
         if "gap" not in file:
-            raise InputError(f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"])
+            raise InputError(
+                f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
+            )
         arrays = {n: file[n][:] for n in (*_COLUMNS, *_PREDICTIONS, *_LOGITS, "label") if n in file}
         ids = file["id"].asstr()[:].tolist() if "id" in file else None
     return Gaps(id=ids, stamp=stamp, **arrays)
@@ -192,3 +196,140 @@ def _check(table: Gaps, path: str | Path) -> None:
         raise InputError(
             f"{path}: {bad.size} of {len(table)} gaps are not numbers in [-1, 1]", lines + more
         )
+
+
+# ---------------------------------------------------------------- the stage
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The outcome of the stage: the table, and where it lies ("-": printed by the caller)."""
+
+    table: Gaps
+    path: str
+    up_to_date: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        stamp, gap = self.table.stamp, self.table.gap
+        return {
+            "gaps": self.path,
+            "digest": None if stamp is None else stamp.digest,
+            "up_to_date": self.up_to_date,
+            "n_samples": len(gap),
+            "mean": float(gap.mean()),
+            "mean_abs": float(np.abs(gap).mean()),
+            "audio_dominant": float((gap > 0).mean()),
+        }
+
+
+def gaps(
+    cache_path: Path,
+    checkpoint_path: Path,
+    output: str | Path,
+    *,
+    split: str = "train",
+    logits: bool = False,
+    batch_size: int | None = None,
+    precision: str = "fp32",
+    device_name: str = "auto",
+    force: bool = False,
+) -> Collected:
+    """Measure the gap of every sample of a split. Raises InputError, OutputError."""
+    from avgap.checkpoint import read_checkpoint, rebuild
+    from avgap.data.cache import open_cache
+    from avgap.data.resident import resident
+    from avgap.device import choose_device, choose_precision
+    from avgap.run import check_fits
+
+    cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
+    check_fits(cache, checkpoint.description, checkpoint_path)
+    device = choose_device(device_name)
+    precision = choose_precision(precision, device)
+    pass_ = GapPass(
+        inputs={"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest},
+        hints={name: artifact.hint(output, path) for name, path in
+               (("cache", cache_path), ("checkpoint", checkpoint_path))},
+        split=split,
+        logits=logits,
+        precision=precision,
+        batch_size=batch_size,
+    )  # fmt: skip
+    there = pass_.settle(output, force=force)
+    if there is not None:
+        return Collected(there, str(output), up_to_date=True)
+    model = rebuild(checkpoint, checkpoint_path).to(device)
+    data = resident(cache.split(split), device)
+    return pass_.run(model, data, checkpoint.description.visual_shape[1], output)
+
+
+@dataclass(frozen=True)
+class GapPass:
+    """One pass that measures gaps: what it asks, apart from the model. `adapt` uses it, too."""
+
+    inputs: dict[str, str]
+    hints: dict[str, str]
+    split: str = "train"
+    logits: bool = False
+    precision: str = "fp32"
+    batch_size: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What of the options can change the answer."""
+        return {"split": self.split, "logits": self.logits, "precision": self.precision}
+
+    def settle(self, output: str | Path, *, force: bool) -> Gaps | None:
+        """The table at output when it answers this question already. Raises OutputError."""
+        if str(output) == STANDARD_STREAM:
+            return None
+        question = artifact.Question("avgap.gaps", self.inputs, self.parameters)
+        if artifact.settle(Path(output), question, force=force) is None:
+            return None
+        return read_gaps(output)
+
+    def run(self, model: Any, data: Any, image_size: int, output: str | Path) -> Collected:
+        """Measure the samples of data with model and write the table (unless output is "-")."""
+        import time
+
+        started = time.monotonic()
+        table = measure(model, data, image_size, self)
+        stamp = Stamp(
+            "avgap.gaps",
+            table.digest(),
+            self.inputs,
+            self.parameters,
+            artifact.provenance(started, str(data.device)),
+            self.hints,
+        )
+        table = replace(table, stamp=stamp)
+        if str(output) != STANDARD_STREAM:
+            write_gaps(Path(output), table)
+        return Collected(table, str(output), up_to_date=False)
+
+
+def measure(model: Any, data: Any, image_size: int, options: GapPass) -> Gaps:
+    """The gaps of the samples of data (a Resident), float64 from fp32 logits, in cache order.
+
+    Raises InputError with the ids of samples whose logits are not finite.
+    """
+    from avgap.inference import predict
+    from avgap.models.scores import true_class_prob
+    from avgap.training import INFERENCE_BATCH_SIZE
+
+    size = options.batch_size or INFERENCE_BATCH_SIZE
+    out = predict(model, data, image_size, size, options.precision)
+    bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
+    if bad:
+        raise InputError(
+            f"the model gives logits that are not finite for {len(bad)} of {len(data)} samples",
+            [data.id[i] for i in bad[:10]],
+            "a checkpoint from before training diverged",
+        )
+    audio, visual = (true_class_prob(z.double(), data.label).cpu().numpy() for z in out)
+    kept = {"fused": out.fused, "audio": out.audio, "visual": out.visual}
+    arrays: dict[str, Any] = {f"{n}_pred": z.argmax(dim=1).cpu().numpy() for n, z in kept.items()}
+    if options.logits:
+        arrays |= {f"{n}_logits": z.cpu().numpy() for n, z in kept.items()}
+    label = data.label.cpu().numpy()
+    return Gaps(audio - visual, list(data.id), label, audio, visual, **arrays)

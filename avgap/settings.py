@@ -7,7 +7,9 @@ loading torch. docs/method.md gives the reasons at length.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, TypeVar
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ AUDIO_RECIPES = {
 
 @dataclass(frozen=True)
 class FrameRecipe:
-    """Which frames of a clip are kept, and how large (px, square, aspect not kept as the peers do)."""
+    """How many frames of a clip are kept, and their side (px); the aspect is not kept."""
 
     count: int = 3
     size: int = 256
@@ -56,7 +58,6 @@ class Network:
     image_size: int = 224  # px; smaller cached frames are used as they are
 
 
-Optimizer = Literal["sgd", "adam"]
 LEARNING_RATES: dict[str, float] = {"sgd": 2e-3, "adam": 1e-4}  # the paper §4.2; MCR
 
 
@@ -111,6 +112,7 @@ def parameters(settings: Any) -> dict[str, Any]:
     return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
-def override(settings: Any, **changes: Any) -> Any:
+def override(settings: Settings, **changes: Any) -> Settings:
     """The settings with every change that is not None applied."""
-    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+    kept = {name: value for name, value in changes.items() if value is not None}
+    return replace(settings, **kept)  # type: ignore[type-var]

@@ -1,0 +1,218 @@
+"""⑤ Adaptive training: cache and checkpoint → checkpoint. Algorithm 1 phase 2; Eq. 9 and 10."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avgap import artifact, console
+from avgap.artifact import Question
+from avgap.checkpoint import Checkpoint, Progress, read_checkpoint, rebuild
+from avgap.data.cache import Cache, open_cache
+from avgap.device import choose_device, choose_precision
+from avgap.errors import InputError
+from avgap.fitgmm import GmmFile, fitgmm, read_mixture
+from avgap.gaps import GapPass
+from avgap.methods import adaptive
+from avgap.run import Folder, augment_setting, check_fits, load_stage
+from avgap.settings import Adaptive, Fit, Training, override, parameters
+from avgap.training import Stage, Trainee, make_optimizer, train
+from avgap.warmup import Trained, resume
+
+# Above this weight of the imbalanced component, Eq. 10 classifies fewer than half of the samples.
+_MOSTLY_IMBALANCED = 0.5
+
+
+def adapt(
+    cache_path: Path,
+    checkpoint_path: Path,
+    output: Path,
+    *,
+    settings: Adaptive,
+    changes: dict[str, Any] | None = None,
+    gmm: Path | None = None,
+    device_name: str = "auto",
+    force: bool = False,
+) -> Trained:
+    """Alternate gap collection, mixture fitting and training with Eq. 10, into the folder output.
+
+    changes: settings of the loop that differ from the checkpoint's own training. gmm: one step with
+    this mixture instead. The same call again continues or confirms. Raises InputError, OutputError.
+    """
+    begun = time.monotonic()
+    cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
+    check_fits(cache, start.description, checkpoint_path)
+    device = choose_device(device_name)
+    training = _training(start, changes or {}, cache)
+    training = replace(training, precision=choose_precision(training.precision, device))
+    given = None if gmm is None else _given_mixture(gmm, cache, start)
+    settings = settings if given is None else replace(settings, steps=1)
+    question = _question(cache, start, settings, training, given)
+    hints = {
+        name: artifact.hint(output / "checkpoint.pt", path)
+        for name, path in (("cache", cache_path), ("checkpoint", checkpoint_path), ("gmm", gmm))
+        if path is not None
+    }
+    folder = Folder(output, question, start.description, hints, str(device))
+    there = folder.settle(force=force)
+    if there is not None and there.complete:
+        folder.write_log(there.history)
+        return Trained(there, folder.checkpoint, up_to_date=True)
+
+    stage = load_stage(cache, start.description.visual_shape[1], training, device)
+    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, folder, stage, force)
+    trainee = rounds.trainee(device)
+    if there is not None:
+        resume(trainee, there)
+
+    def save(now: Trainee) -> None:
+        folder.save(now, complete=rounds.complete(now.progress), started=begun)
+
+    total = settings.steps * settings.epochs * stage.batches_per_epoch
+    with console.progress("adapt", total, "steps") as bar:
+        bar.resume(len(trainee.history) * stage.batches_per_epoch)
+        while not rounds.complete(trainee.progress):
+            method = rounds.begin(trainee)
+            train(trainee, method, stage, settings.epochs, save, bar)
+    return Trained(read_checkpoint(folder.checkpoint), folder.checkpoint, up_to_date=False)
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """Algorithm 1, phase 2: where it begins, when it is complete, and the method of each round."""
+
+    cache_path: Path
+    checkpoint_path: Path
+    start: Checkpoint
+    settings: Adaptive
+    given: GmmFile | None
+    folder: Folder
+    stage: Stage
+    force: bool
+
+    def trainee(self, device: torch.device) -> Trainee:
+        """The starting checkpoint's model, with a fresh optimizer where the paper resets it."""
+        start, settings = self.start, self.stage.settings
+        model = rebuild(start, self.checkpoint_path).to(device)
+        optimizer = make_optimizer(model, settings)
+        from_warmup = start.progress.phase == "warmup"
+        if self.settings.keep_optimizer or not from_warmup:
+            _load_optimizer(optimizer, start, self.checkpoint_path, settings)
+        phase_epoch = 0 if from_warmup else start.progress.phase_epoch
+        progress = replace(start.progress, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
+        return Trainee(model, optimizer, progress)
+
+    def complete(self, progress: Progress) -> bool:
+        """Whether every epoch of every step is done."""
+        last = progress.step == self.start.progress.step + self.settings.steps
+        return last and progress.step_epoch == self.settings.epochs
+
+    def begin(self, trainee: Trainee) -> adaptive.Adaptive:
+        """The method of the round to train: the next one, or the one that was broken off."""
+        progress, s = trainee.progress, self.settings
+        if 0 < progress.step_epoch < s.epochs:
+            gmm = self.given or read_mixture(self._place(progress.step) / "gmm.json")
+        else:
+            gmm = self.given or self._fit(trainee, progress.step + 1)
+            trainee.progress = replace(progress, step=progress.step + 1, step_epoch=0)
+            _warn(gmm, s)
+        return adaptive.Adaptive(gmm.mixture, s.alpha, s.beta, s.gamma, s.anneal, s.weights)
+
+    def _place(self, step: int) -> Path:
+        return self.folder.path / f"step-{step:02d}"
+
+    def _fit(self, trainee: Trainee, step: int) -> GmmFile:
+        """Collect the training split's gaps and fit the mixture, as the commands by hand do."""
+        place = self._place(step)
+        source, digest = self.checkpoint_path, self.start.stamp.digest
+        if trainee.history:
+            source, digest = self.folder.checkpoint, self.folder.digest
+        hints = {"cache": self.cache_path, "checkpoint": source}
+        pass_ = GapPass(
+            {"cache": self.folder.question.inputs["cache"], "checkpoint": digest},
+            {name: artifact.hint(place / "gaps.h5", path) for name, path in hints.items()},
+        )
+        if pass_.settle(place / "gaps.h5", force=self.force) is None:
+            size = self.start.description.visual_shape[1]
+            pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
+        fitgmm(place / "gaps.h5", place / "gmm.json", Fit(), force=self.force)
+        return read_mixture(place / "gmm.json")
+
+
+def _warn(gmm: GmmFile, settings: Adaptive) -> None:
+    """Say in plain words when Eq. 10 will hardly classify."""
+    weight = gmm.mixture.imbalanced.weight
+    if settings.weights == "posterior" and weight > _MOSTLY_IMBALANCED:
+        console.warn(
+            f"the mixture calls {100 * weight:.0f} % of the training samples imbalanced, and "
+            "Eq. 10 switches their classification loss off: accuracy may fall far below plain "
+            "training. Try a longer warm-up (warmup --epochs) or --weights uniform"
+        )
+
+
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, start: Checkpoint, path: Path, settings: Training
+) -> None:
+    """Continue with the checkpoint's optimizer state, at the rates asked for."""
+    theirs = start.stamp.parameters.get("optimizer")
+    if theirs != settings.optimizer:
+        raise InputError(
+            f"cannot continue {theirs}'s state with {settings.optimizer}",
+            [f"{path} was trained with {theirs}"],
+            f"--optimizer {theirs}, or without --keep-optimizer after a warm-up",
+        )
+    fresh = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(dict(start.optimizer))
+    for group, rates in zip(optimizer.param_groups, fresh, strict=True):
+        group.update(rates)
+
+
+def _training(start: Checkpoint, changes: dict[str, Any], cache: Cache) -> Training:
+    """The loop's settings: as the checkpoint was trained, but for the changes asked for."""
+    theirs = {n: v for n, v in start.stamp.parameters.items() if n in parameters(Training())}
+    switched = changes.get("optimizer") not in (None, theirs.get("optimizer"))
+    if switched and changes.get("lr") is None:
+        theirs["lr"] = None  # the other optimizer's own default
+    training = override(Training(**theirs), **changes)
+    return replace(
+        training, lr=training.learning_rate, augment=augment_setting(training.augment, cache)
+    )
+
+
+def _question(
+    cache: Cache, start: Checkpoint, settings: Adaptive, training: Training, given: GmmFile | None
+) -> Question:
+    inputs = {"cache": cache.stamp.digest, "checkpoint": start.stamp.digest}
+    if given is not None:
+        inputs["gmm"] = given.stamp.digest
+    # The epochs of the warm-up are the checkpoint's; those of a step are Adaptive's.
+    values = {**parameters(training), **parameters(settings)}
+    fit = (
+        {f"fit_{name}": value for name, value in parameters(Fit()).items()} if given is None else {}
+    )
+    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values, **fit})
+
+
+def _given_mixture(path: Path, cache: Cache, start: Checkpoint) -> GmmFile:
+    """Read --gmm. Raises InputError when it was fitted on gaps of another cache."""
+    gmm = read_mixture(path)
+    theirs, checkpoint = (gmm.stamp.inputs.get(name) for name in ("cache", "checkpoint"))
+    if theirs is None:
+        console.warn(f"{path} does not say which cache its gaps are of: its origin is unknown")
+    elif theirs != cache.stamp.digest:
+        raise InputError(
+            f"{path} was fitted on gaps of another cache",
+            [
+                f"{path.name}  gaps of cache {theirs[:6]}… ({gmm.fit.get('n_samples')} samples)",
+                f"{cache.path.name}  cache {cache.stamp.digest[:6]}… "
+                f"({cache.dataset}, {cache.sizes['train']} training samples)",
+            ],
+            f"avgap gaps {cache.path} -c CHECKPOINT -o gaps.h5, then avgap fitgmm gaps.h5",
+        )
+    elif checkpoint != start.stamp.digest:
+        console.warn(f"{path} was fitted on the gaps of another checkpoint than the one to adapt")
+    return gmm

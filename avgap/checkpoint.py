@@ -1,0 +1,168 @@
+"""Save, load and rebuild a model in training: tensors and plain values, so loading runs no code."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avgap import artifact
+from avgap.artifact import Question, Stamp
+from avgap.errors import AvgapError, InputError
+from avgap.models import Description, build
+from avgap.models.audiovisual import AudioVisual
+
+LAST = "last"
+BEST = "best on validation"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training has come. Epochs and steps are counted as completed.
+
+    phase: warmup | adapt. step: 0 in warm-up, 1…S in adaptation (Algorithm 1). epoch: over both
+    phases; it seeds the shuffle. phase_epoch: within the phase; λ's epoch in adaptation (Eq. 10).
+    step_epoch: within the adaptive step.
+    """
+
+    phase: str
+    step: int = 0
+    epoch: int = 0
+    phase_epoch: int = 0
+    step_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a checkpoint file holds. history: the lines of log.jsonl, one dict per epoch."""
+
+    stamp: Stamp
+    description: Description
+    model: Mapping[str, torch.Tensor]
+    optimizer: Mapping[str, Any]
+    progress: Progress
+    complete: bool
+    selected: str
+    history: list[dict[str, Any]]
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """Validation accuracy of fused, audio and visual (empty: no validation)."""
+        return dict(self.history[-1]["val"] or {}) if self.history else {}
+
+    def content_digest(self) -> str:
+        """The digest of model, optimizer and progress, which the stamp carries."""
+        return content_digest(self.description, self.model, self.optimizer, self.progress)
+
+
+def content_digest(
+    description: Description,
+    model: Mapping[str, torch.Tensor],
+    optimizer: Mapping[str, Any],
+    progress: Progress,
+) -> str:
+    """The digest of what a checkpoint holds: the same training gives the same digest anywhere."""
+    parts = {"model": dict(model), "optimizer": dict(optimizer)}
+    return artifact.digest(
+        "checkpoint",
+        description.as_dict(),
+        vars(progress),
+        torch.utils._pytree.tree_map(_plain, parts),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically."""
+    content = {
+        **checkpoint.stamp.as_dict(),
+        "description": checkpoint.description.as_dict(),
+        "model": dict(checkpoint.model),
+        "optimizer": dict(checkpoint.optimizer),
+        "progress": vars(checkpoint.progress),
+        "complete": checkpoint.complete,
+        "selected": checkpoint.selected,
+        "history": checkpoint.history,
+    }
+    with artifact.atomic(path) as part:
+        torch.save(content, part)
+
+
+def read_checkpoint_file(path: Path) -> dict[str, Any]:
+    """The keys of a checkpoint file. Raises InputError: missing, truncated, foreign, code."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is not a checkpoint of avgap",
+            ["it holds more than tensors and plain values, and was not loaded"],
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} cannot be read as a checkpoint", [str(error).splitlines()[0]]
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is not a checkpoint of avgap", ["it carries no avgap stamp"])
+    return content
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU. Raises InputError: unreadable, foreign, incomplete."""
+    path = Path(path)
+    content = read_checkpoint_file(path)
+    stamp = artifact.parse_stamp(content, path)
+    artifact.expect(stamp, "avgap.checkpoint", path)
+    try:
+        return Checkpoint(
+            stamp,
+            Description.from_dict(content["description"]),
+            content["model"],
+            content["optimizer"],
+            Progress(**content["progress"]),
+            content["complete"],
+            content["selected"],
+            content["history"],
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is corrupt", [f"{type(error).__name__}: {error}"]) from error
+
+
+def rebuild(checkpoint: Checkpoint, path: str | Path) -> AudioVisual:
+    """The network with the checkpoint's weights, in evaluation mode, on the CPU."""
+    model = build(checkpoint.description)
+    try:
+        model.load_state_dict(checkpoint.model)
+    except RuntimeError as error:
+        raise InputError(f"{path} is corrupt", str(error).splitlines()[:5]) from error
+    return model.eval()
+
+
+def load_checkpoint(path: str | Path) -> AudioVisual:
+    """For Python users: the trained network of a checkpoint file, in evaluation mode, on the CPU.
+
+    model(audio, frames) takes spectrograms (N, F, T) and frames (N, K, 3, H, W) in 0…255 and gives
+    unimodal logits; `.fused` is their sum. Raises InputError.
+    """
+    return rebuild(read_checkpoint(path), path)
+
+
+def settle_checkpoint(path: Path, question: Question, *, force: bool) -> Checkpoint | None:
+    """The checkpoint to continue or confirm; None to begin. Raises OutputError as `settle`."""
+    if artifact.settle(path, question, force=force) is None:
+        return None
+    try:
+        return read_checkpoint(path)
+    except AvgapError:
+        if force:
+            return None
+        raise

@@ -1,0 +1,88 @@
+"""Boxes of frames resized on the device, batched: augmentation in training, whole frames elsewhere.
+
+Resizing is separable: each output row and column is a weighted mean of input rows and columns
+(triangle filter, widened when shrinking), as torchvision's antialiased bilinear resize computes it.
+So a batch of boxes, each of its own size and place, is two batched matrix products.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+# torchvision's RandomResizedCrop, which all the peers use with its defaults.
+_SCALE = (0.08, 1.0)
+_RATIO = (3 / 4, 4 / 3)
+_TRIES = 10
+
+
+def whole_frames(frames: Tensor, size: int) -> Tensor:
+    """Frames (N, K, H, W, 3) uint8 as (N, K, 3, S, S) float32 in 0…255, resized if S differs."""
+    height, width = frames.shape[2:4]
+    planes = frames.permute(0, 1, 4, 2, 3).float()
+    if height == width == size:
+        return planes
+    rows = _weights(torch.zeros(1), torch.tensor([height]), height, size).to(planes.device)
+    columns = _weights(torch.zeros(1), torch.tensor([width]), width, size).to(planes.device)
+    return rows @ planes @ columns.mT
+
+
+def random_crops(frames: Tensor, size: int, generator: Generator) -> Tensor:
+    """A random resized crop and a random flip of each frame on its own; shapes as `whole_frames`.
+
+    generator: on the frames' device.
+    """
+    n, k, height, width, _ = frames.shape
+    planes = frames.permute(0, 1, 4, 2, 3).flatten(0, 1).float()
+    boxes = random_boxes(n * k, height, width, generator)
+    flip = torch.rand(n * k, generator=generator, device=planes.device) < 0.5
+    return crop(planes, boxes, flip, size).view(n, k, 3, size, size)
+
+
+def crop(planes: Tensor, boxes: Tensor, flip: Tensor, size: int) -> Tensor:
+    """Boxes of planes (N, C, H, W) resized to (N, C, S, S), mirrored left to right where flip (N,).
+
+    boxes: top, left, height, width in px, (N, 4).
+    """
+    top, left, box_height, box_width = boxes.unbind(dim=1)
+    rows = _weights(top, box_height, planes.shape[2], size)
+    columns = _weights(left, box_width, planes.shape[3], size)
+    columns = torch.where(flip[:, None, None], columns.flip(1), columns)
+    return rows[:, None] @ planes @ columns[:, None].mT
+
+
+def random_boxes(n: int, height: int, width: int, generator: Generator) -> Tensor:
+    """n boxes as torchvision's RandomResizedCrop draws them: top, left, height, width, (n, 4) px.
+
+    The first of ten draws that fits in the frame is taken; where none does, the whole frame.
+    """
+    device = generator.device
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, _TRIES, generator=generator, device=device)
+
+    area = height * width * uniform(*_SCALE)
+    ratio = torch.exp(uniform(math.log(_RATIO[0]), math.log(_RATIO[1])))
+    widths, heights = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
+    first = fits.int().argmax(dim=1, keepdim=True)
+    fitting = fits.any(dim=1)
+    box_height = torch.where(fitting, heights.gather(1, first)[:, 0], float(height))
+    box_width = torch.where(fitting, widths.gather(1, first)[:, 0], float(width))
+    place = torch.rand(2, n, generator=generator, device=device)
+    top = (place[0] * (height - box_height + 1)).floor()
+    left = (place[1] * (width - box_width + 1)).floor()
+    return torch.stack([top, left, box_height, box_width], dim=1)
+
+
+def _weights(start: Tensor, length: Tensor, n_in: int, n_out: int) -> Tensor:
+    """Matrices (N, n_out, n_in) that resize the interval [start, start + length) px."""
+    start, length = start.float()[:, None, None], length.float()[:, None, None]
+    scale = length / n_out
+    centre = start + (torch.arange(n_out, device=start.device)[None, :, None] + 0.5) * scale
+    position = torch.arange(n_in, device=start.device)[None, None, :] + 0.5
+    weight = (1 - (position - centre).abs() / scale.clamp(min=1)).clamp(min=0)
+    weight = weight * ((position > start) & (position < start + length))
+    return weight / weight.sum(dim=2, keepdim=True)

@@ -1,0 +1,145 @@
+"""⑥ Metrics of a checkpoint on a split: checkpoint and cache → metrics.json."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy.special import softmax
+
+from avgap import artifact, console
+from avgap.artifact import STANDARD_STREAM, Question, Stamp
+from avgap.checkpoint import Checkpoint, read_checkpoint, rebuild
+from avgap.data.cache import Cache, open_cache
+from avgap.data.resident import resident
+from avgap.device import choose_device, choose_precision
+from avgap.gaps import GapPass, Gaps, measure
+from avgap.metrics import summarise
+from avgap.run import check_fits
+
+MODALITIES = ("fused", "audio", "visual")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The outcome of the stage: the metrics with their stamp, and where they lie."""
+
+    stamp: Stamp
+    body: dict[str, Any]
+    path: str
+    up_to_date: bool
+
+    @property
+    def text(self) -> str:
+        """The artifact as text."""
+        return artifact.to_json(self.stamp, self.body)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json: the artifact's own keys, where it lies, and whether it was there."""
+        return {
+            **self.stamp.as_dict(),
+            **self.body,
+            "path": self.path,
+            "up_to_date": self.up_to_date,
+        }
+
+    def table(self) -> str:
+        """The metrics for a terminal, in percent."""
+        columns = ["% on " + self.body["split"], "accuracy", "macro F1", "mAP", "ECE"]
+        names = ("accuracy", "macro_f1", "mean_average_precision", "calibration_error")
+        metrics = self.body["metrics"]
+        rows = [[m, *(f"{100 * metrics[m][n]:.2f}" for n in names)] for m in MODALITIES]
+        gap = self.body["gap"]
+        tail = f"mean gap {gap['mean']:+.3f}, mean |gap| {gap['mean_abs']:.3f}"
+        tail = f"{self.body['n_samples']} samples, {tail}"
+        return f"{console.table(columns, rows)}\n{tail}"
+
+
+def evaluate(
+    cache_path: Path,
+    checkpoint_path: Path,
+    output: str | Path,
+    *,
+    split: str = "test",
+    predictions: Path | None = None,
+    batch_size: int | None = None,
+    precision: str = "fp32",
+    device_name: str = "auto",
+    force: bool = False,
+) -> Evaluated:
+    """Measure a checkpoint on a split; with predictions, write each sample's scores and logits too.
+
+    Raises InputError, OutputError.
+    """
+    started = time.monotonic()
+    cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
+    check_fits(cache, checkpoint.description, checkpoint_path)
+    device = choose_device(device_name)
+    inputs = {"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest}
+    sources = {"cache": cache_path, "checkpoint": checkpoint_path}
+
+    def hints(target: str | Path) -> dict[str, str]:
+        return {name: artifact.hint(target, path) for name, path in sources.items()}
+
+    pass_ = GapPass(
+        inputs,
+        hints(predictions or output),
+        split,
+        logits=True,
+        precision=choose_precision(precision, device),
+        batch_size=batch_size,
+    )
+    question = Question("avgap.metrics", inputs, {"split": split, "precision": pass_.precision})
+    stamp = None
+    if str(output) != STANDARD_STREAM:
+        stamp = artifact.settle(Path(output), question, force=force)
+    done = predictions is None or pass_.settle(predictions, force=force) is not None
+    if stamp is not None and done:
+        body = artifact.read_json(Path(output))
+        body = {key: value for key, value in body.items() if key not in stamp.as_dict()}
+        return Evaluated(stamp, body, str(output), up_to_date=True)
+
+    model = rebuild(checkpoint, checkpoint_path).to(device)
+    data = resident(cache.split(split), device)
+    size = checkpoint.description.visual_shape[1]
+    if predictions is not None and not done:
+        table = pass_.run(model, data, size, predictions).table
+    else:
+        table = measure(model, data, size, pass_)
+    body = _body(cache, checkpoint, split, table)
+    stamp = Stamp(
+        question.format,
+        artifact.digest("metrics", body),
+        inputs,
+        dict(question.parameters),
+        artifact.provenance(started, str(device)),
+        hints(output),
+    )
+    result = Evaluated(stamp, body, str(output), up_to_date=False)
+    if str(output) != STANDARD_STREAM:
+        artifact.write_text(Path(output), result.text)
+    return result
+
+
+def _body(cache: Cache, checkpoint: Checkpoint, split: str, table: Gaps) -> dict[str, Any]:
+    progress = checkpoint.progress
+    logits = {name: getattr(table, f"{name}_logits").astype("float64") for name in MODALITIES}
+    label = table.label
+    if label is None:
+        raise ValueError("a measured table has labels")
+    return {
+        "split": split,
+        "n_samples": len(table),
+        "checkpoint": {
+            "phase": progress.phase,
+            "step": progress.step,
+            "epoch": progress.phase_epoch,
+            "selected": checkpoint.selected,
+        },
+        "metrics": {
+            name: summarise(softmax(z, axis=1), label, cache.classes) for name, z in logits.items()
+        },
+        "gap": {"mean": float(table.gap.mean()), "mean_abs": float(abs(table.gap).mean())},
+    }

@@ -1,0 +1,75 @@
+"""The adaptive loss: classification where balanced, gap penalties where not. Eq. 9 and 10."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from avgap.methods import Batch, Loss
+from avgap.mixture import Mixture
+from avgap.models.audiovisual import AudioVisual, Logits
+from avgap.models.scores import modality_gap
+
+
+class Weights(NamedTuple):
+    """The posteriors w_{i,0} and w_{i,1} of N samples, each (N,). Eq. 9."""
+
+    balanced: Tensor
+    imbalanced: Tensor
+
+
+def posterior_weights(gap: Tensor, mixture: Mixture) -> Weights:
+    """w_{i,0} and w_{i,1} of the gaps (N,), without gradient (docs/method.md says why). Eq. 9."""
+    log_odds = mixture.log_odds(gap.detach())
+    return Weights(torch.sigmoid(-log_odds), torch.sigmoid(log_odds))
+
+
+def uniform_weights(gap: Tensor) -> Weights:
+    """w = 1 for both, the ablation "w/o w" of the paper's Table 2."""
+    ones = torch.ones_like(gap)
+    return Weights(ones, ones)
+
+
+def annealing(anneal: float, epoch: int) -> float:
+    """λ_t = anneal ** epoch, epoch 0-based and counted over the whole adaptive phase. Eq. 10."""
+    return anneal**epoch
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Eq. 10 with one mixture: (1/B) Σ α w_{i,0} CE_i + λ (β g_i² + γ w_{i,1} (g_i − μ₀)²)."""
+
+    mixture: Mixture
+    alpha: float
+    beta: float
+    gamma: float
+    anneal: float
+    weights: str  # posterior | uniform
+
+    def loss(self, logits: Logits, label: Tensor, epoch: int) -> Loss:
+        """Eq. 10 on logits (B, M), labels (B,); w and μ₀ are constants, g_i has gradients."""
+        gap = modality_gap(logits.audio, logits.visual, label)
+        w = (
+            uniform_weights(gap)
+            if self.weights == "uniform"
+            else posterior_weights(gap, self.mixture)
+        )
+        classification = w.balanced * cross_entropy(logits.fused, label, reduction="none")
+        pull = w.imbalanced * (gap - self.mixture.balanced.mean) ** 2
+        terms = {
+            "classification": classification.mean(),
+            "gap": (gap**2).mean(),
+            "shift": pull.mean(),
+            "imbalanced": w.imbalanced.mean(),
+        }
+        penalty = self.beta * terms["gap"] + self.gamma * terms["shift"]
+        total = self.alpha * terms["classification"] + annealing(self.anneal, epoch) * penalty
+        return Loss(total, terms)
+
+    def step(self, model: AudioVisual, batch: Batch, epoch: int) -> Loss:
+        """Eq. 10 on one batch."""
+        return self.loss(model(batch.audio, batch.frames), batch.label, epoch)

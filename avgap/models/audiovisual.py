@@ -1,0 +1,82 @@
+"""The audio-visual network: two encoders, concatenation, one linear head. Eq. 1–3."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+# Per-channel statistics of ImageNet in [0, 1], which all the peers use for frames.
+_IMAGE_MEAN = (0.485, 0.456, 0.406)
+_IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+class Logits(NamedTuple):
+    """The unimodal logits l^a and l^v, each (N, M). Eq. 3."""
+
+    audio: Tensor
+    visual: Tensor
+
+    @property
+    def fused(self) -> Tensor:
+        """f(x) = l^a + l^v, (N, M): the concatenation head, since the bias is halved. Eq. 1–3."""
+        return self.audio + self.visual
+
+
+class AudioVisual(nn.Module):
+    """Eq. 1–3 on raw inputs: standardises them in fp32, encodes each, applies one shared head.
+
+    audio_encoder: (N, 1, F, T) → (N, d_a). visual_encoder: (N·K, 3, H, W) → (N·K, d_v), averaged
+    over the K frames (as the peers' pooling over time and space does). Both have `.features` = d.
+    """
+
+    def __init__(
+        self,
+        audio_encoder: nn.Module,
+        visual_encoder: nn.Module,
+        classes: int,
+        audio_mean: float = 0.0,
+        audio_std: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.audio_encoder = audio_encoder
+        self.visual_encoder = visual_encoder
+        self.audio_features = int(audio_encoder.features)  # type: ignore[arg-type]
+        visual_features = int(visual_encoder.features)  # type: ignore[arg-type]
+        self.head = nn.Linear(self.audio_features + visual_features, classes)
+        self.audio_mean: Tensor
+        self.audio_std: Tensor
+        self.image_mean: Tensor
+        self.image_std: Tensor
+        self.register_buffer("audio_mean", torch.tensor(audio_mean, dtype=torch.float32))
+        self.register_buffer("audio_std", torch.tensor(audio_std, dtype=torch.float32))
+        self.register_buffer(
+            "image_mean", 255 * torch.tensor(_IMAGE_MEAN).view(3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "image_std", 255 * torch.tensor(_IMAGE_STD).view(3, 1, 1), persistent=False
+        )
+
+    def encode(self, audio: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """φ^a (N, d_a), φ^v (N, d_v) of audio (N, F, T) and frames (N, K, 3, H, W) in 0…255."""
+        # Standardised before any cast: a raw log spectrogram reaches −16, where bf16 steps by 0.06.
+        audio = (audio.float() - self.audio_mean) / self.audio_std
+        frames = (frames.float() - self.image_mean) / self.image_std
+        n, k = frames.shape[:2]
+        phi_audio = self.audio_encoder(audio[:, None])
+        phi_visual = self.visual_encoder(frames.flatten(0, 1)).view(n, k, -1).mean(dim=1)
+        return phi_audio, phi_visual
+
+    def forward(self, audio: Tensor, frames: Tensor) -> Logits:
+        """Unimodal logits W^a φ^a + b/2 and W^v φ^v + b/2. Eq. 3."""
+        phi_audio, phi_visual = self.encode(audio, frames)
+        with torch.autocast(phi_audio.device.type, enabled=False):
+            d = self.audio_features
+            weight_audio, weight_visual = self.head.weight[:, :d], self.head.weight[:, d:]
+            half_bias = self.head.bias / 2
+            return Logits(
+                linear(phi_audio.float(), weight_audio, half_bias),
+                linear(phi_visual.float(), weight_visual, half_bias),
+            )

@@ -1,0 +1,43 @@
+"""ResNet-18 from scratch, the paper's backbone (§4.2), for spectrograms and for frames."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from avgap.errors import InputError
+
+
+class ResNet18(nn.Module):
+    """torchvision's ResNet-18 without its classifier: (N, C, H, W) → (N, 512), average-pooled.
+
+    As in the peers' code, the first convolution alone knows the number of channels.
+    """
+
+    features = 512
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        try:
+            from torchvision.models import resnet18
+        except RuntimeError as error:  # "operator torchvision::nms does not exist"
+            raise InputError(
+                f"torchvision does not fit the installed torch {torch.__version__}",
+                [str(error).splitlines()[0]],
+                "pip install --force-reinstall torch torchvision (both from the same index)",
+            ) from error
+        self.body = resnet18(weights=None)
+        self.body.fc = nn.Identity()
+        if channels != 3:
+            self.body.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+            nn.init.kaiming_normal_(self.body.conv1.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, 512)."""
+        features: Tensor = self.body(x)
+        return features
+
+
+def resnet18(shape: tuple[int, int, int]) -> ResNet18:
+    """ResNet-18 for inputs of shape (C, H, W)."""
+    return ResNet18(shape[0])

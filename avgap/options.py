@@ -1,0 +1,252 @@
+"""Every option declared once: its name, help, bounds and environment variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+_OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Front end"
+
+# ---------------------------------------------------------------- arguments
+
+Dataset = Annotated[str, Argument(help="csv, avdigits or demo.", show_default=False)]
+Root = Annotated[
+    Path, Argument(help="Where the dataset lies (csv: the table itself).", show_default=False)
+]
+CacheFile = Annotated[
+    Path, Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False)
+]
+GapsFile = Annotated[
+    str,
+    Argument(
+        metavar="GAPS",
+        help="gaps.h5, any .csv, .h5 or .npy of gaps, or - for stdin.",
+        show_default=False,
+    ),
+]
+Paths = Annotated[
+    list[Path],
+    Argument(metavar="PATH...", help="One artifact, or run folders.", show_default=False),
+]
+
+# ---------------------------------------------------------------- common to all
+
+Json = Annotated[
+    bool, Option("--json", help="Print the result as one JSON object.", rich_help_panel=_OUT)
+]
+Quiet = Annotated[
+    bool, Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=_OUT)
+]
+Force = Annotated[
+    bool,
+    Option("--force", "-f", help="Replace an artifact of another question.", rich_help_panel=_OUT),
+]
+OutputFile = Annotated[
+    Path,
+    Option("--output", "-o", help="The file to write.", show_default=False, rich_help_panel=_OUT),
+]
+OutputOrStdout = Annotated[
+    str,
+    Option(
+        "--output",
+        "-o",
+        help="The file to write, or - for stdout.",
+        show_default=False,
+        rich_help_panel=_OUT,
+    ),
+]
+OutputFolder = Annotated[
+    Path,
+    Option("--output", "-o", help="The training folder.", show_default=False, rich_help_panel=_OUT),
+]
+CheckpointFile = Annotated[
+    Path, Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False)
+]
+Split = Annotated[str, Option(help="train, val or test.")]
+Device = Annotated[
+    str, Option(envvar="AVGAP_DEVICE", help="auto, cpu, cuda or cuda:i.", rich_help_panel=_RUN)
+]
+InferenceBatchSize = Annotated[
+    int, Option("--batch-size", min=1, help="Samples per forward pass.", rich_help_panel=_RUN)
+]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16"],
+    Option(help="auto: bf16 on a GPU that has it.", rich_help_panel=_RUN),
+]
+
+# ---------------------------------------------------------------- prepare
+
+Splits = Annotated[
+    Path | None,
+    Option(help="Id lists that set the splits: a CSV (id, split) or a folder.", show_default=False),
+]
+ValFraction = Annotated[
+    float, Option(min=0.0, max=0.9, help="Validation's share of training, if no split names one.")
+]
+Corrupt = Annotated[
+    str | None,
+    Option(
+        metavar="MODALITY:SHARE[:KIND]",
+        help="Spoil a share of clips: visual (noise, blank, pca25) or audio (noise, silence).",
+        show_default=False,
+    ),
+]
+Frames = Annotated[int, Option(min=1, help="Frames per clip.", rich_help_panel=_FRONT)]
+FrameSize = Annotated[
+    int, Option(min=8, help="Side of the stored frames, px.", rich_help_panel=_FRONT)
+]
+AudioRecipeName = Annotated[
+    str, Option("--audio-recipe", help="ogm or logmel.", rich_help_panel=_FRONT)
+]
+SampleRate = Annotated[
+    int | None, Option(min=1000, help="Hz, instead of the recipe's.", rich_help_panel=_FRONT)
+]
+Seconds = Annotated[
+    float | None, Option(min=0.01, help="Length of the sound, s.", rich_help_panel=_FRONT)
+]
+NFft = Annotated[
+    int | None, Option("--n-fft", min=16, help="STFT window, samples.", rich_help_panel=_FRONT)
+]
+HopLength = Annotated[int | None, Option(min=1, help="STFT hop, samples.", rich_help_panel=_FRONT)]
+Mels = Annotated[
+    int | None, Option(min=1, help="Mel bands; none: linear bins.", rich_help_panel=_FRONT)
+]
+Decoder = Annotated[
+    Literal["auto", "decord", "pyav"],
+    Option(help="auto: decord where it is exact, else PyAV.", rich_help_panel=_FRONT),
+]
+Workers = Annotated[
+    int | None, Option(min=1, help="Decoding processes; default: cores.", rich_help_panel=_RUN)
+]
+AllowMissing = Annotated[int, Option(min=0, help="Broken clips to leave out, at most.")]
+Limit = Annotated[
+    int | None, Option(min=1, help="Only the first N clips of each split.", show_default=False)
+]
+DryRun = Annotated[bool, Option("--dry-run", help="List and check, decode nothing.")]
+
+# ---------------------------------------------------------------- training
+
+Epochs = Annotated[int, Option(min=1, help="Epochs.", rich_help_panel=_TRAIN)]
+WarmupLoss = Annotated[
+    Literal["joint", "fused"],
+    Option(help="joint: Eq. 7; fused: L_MM alone, the baseline.", rich_help_panel=_TRAIN),
+]
+Encoder = Annotated[
+    str | None, Option(help="Both encoders: resnet18 or small.", rich_help_panel=_TRAIN)
+]
+AudioEncoder = Annotated[str, Option(help="resnet18 or small.", rich_help_panel=_TRAIN)]
+VisualEncoder = Annotated[str, Option(help="resnet18 or small.", rich_help_panel=_TRAIN)]
+ImageSize = Annotated[
+    int, Option(min=8, help="Input of the visual encoder, px.", rich_help_panel=_TRAIN)
+]
+BatchSize = Annotated[int, Option(min=1, help="Samples per step.", rich_help_panel=_TRAIN)]
+OptimizerName = Annotated[
+    Literal["sgd", "adam"], Option("--optimizer", help="Optimizer.", rich_help_panel=_TRAIN)
+]
+LearningRate = Annotated[
+    float | None,
+    Option(
+        "--lr", min=0.0, help="Learning rate; default: sgd 2e-3, adam 1e-4.", rich_help_panel=_TRAIN
+    ),
+]
+Momentum = Annotated[float, Option(min=0.0, max=1.0, help="Of sgd.", rich_help_panel=_TRAIN)]
+WeightDecay = Annotated[float, Option(min=0.0, help="Weight decay.", rich_help_panel=_TRAIN)]
+Seed = Annotated[int, Option(min=0, help="Seed.")]
+Augment = Annotated[
+    Literal["auto", "on", "off"],
+    Option(
+        help="Random crops and flips; auto: off where mirroring changes the meaning.",
+        rich_help_panel=_TRAIN,
+    ),
+]
+
+# As the checkpoint was trained, unless given: the same options without a default.
+_AS_TRAINED = {"show_default": "as in warm-up", "rich_help_panel": _TRAIN}
+SameBatchSize = Annotated[
+    int | None, Option("--batch-size", min=1, help="Samples per step.", **_AS_TRAINED)
+]
+SameOptimizer = Annotated[
+    Literal["sgd", "adam"] | None, Option("--optimizer", help="Optimizer.", **_AS_TRAINED)
+]
+SameLearningRate = Annotated[
+    float | None, Option("--lr", min=0.0, help="Learning rate.", **_AS_TRAINED)
+]
+SameMomentum = Annotated[
+    float | None, Option("--momentum", min=0.0, max=1.0, help="Of sgd.", **_AS_TRAINED)
+]
+SameWeightDecay = Annotated[
+    float | None, Option("--weight-decay", min=0.0, help="Weight decay.", **_AS_TRAINED)
+]
+SameSeed = Annotated[
+    int | None, Option("--seed", min=0, help="Seed of the shuffle.", **_AS_TRAINED)
+]
+SamePrecision = Annotated[
+    Literal["auto", "fp32", "bf16"] | None, Option("--precision", help="Precision.", **_AS_TRAINED)
+]
+SameAugment = Annotated[
+    Literal["auto", "on", "off"] | None,
+    Option("--augment", help="Random crops and flips.", **_AS_TRAINED),
+]
+
+# ---------------------------------------------------------------- the mixture and Eq. 10
+
+_MIX, _LOSS = "Mixture", "Adaptive loss (Eq. 10)"
+NInit = Annotated[int, Option("--n-init", min=1, help="Starts of EM.", rich_help_panel=_MIX)]
+Tol = Annotated[float, Option(min=0.0, help="EM stops below this gain.", rich_help_panel=_MIX)]
+RegCovar = Annotated[float, Option(min=0.0, help="Variance floor.", rich_help_panel=_MIX)]
+MaxIter = Annotated[int, Option(min=1, help="EM iterations, at most.", rich_help_panel=_MIX)]
+Plot = Annotated[
+    Path | None,
+    Option(help="Draw Fig. 2 into a .png, .svg or .pdf.", show_default=False, rich_help_panel=_OUT),
+]
+Logits = Annotated[bool, Option("--logits", help="Store the unimodal logits, too.")]
+SavePredictions = Annotated[
+    Path | None,
+    Option(
+        help="Write every sample's scores (.h5 or .csv).", show_default=False, rich_help_panel=_OUT
+    ),
+]
+Alpha = Annotated[float, Option(min=0.0, help="Weight of w₀ · L_MM.", rich_help_panel=_LOSS)]
+Beta = Annotated[float, Option(min=0.0, help="Weight of g².", rich_help_panel=_LOSS)]
+Gamma = Annotated[float, Option(min=0.0, help="Weight of w₁ (g − μ₀)².", rich_help_panel=_LOSS)]
+Anneal = Annotated[
+    float, Option(min=0.0, max=1.0, help="λ_t = ANNEAL^epoch.", rich_help_panel=_LOSS)
+]
+Weights = Annotated[
+    Literal["posterior", "uniform"], Option(help="uniform: w = 1 (Table 2).", rich_help_panel=_LOSS)
+]
+Steps = Annotated[
+    int, Option(min=1, help="Rounds of gaps, mixture, training.", rich_help_panel=_LOSS)
+]
+StepEpochs = Annotated[
+    int, Option("--epochs", min=1, help="Epochs per step.", rich_help_panel=_LOSS)
+]
+KeepOptimizer = Annotated[
+    bool,
+    Option(
+        "--keep-optimizer",
+        help="Keep the warm-up's optimizer state (Table 3).",
+        rich_help_panel=_LOSS,
+    ),
+]
+Gmm = Annotated[
+    Path | None,
+    Option(help="One step with this mixture instead.", show_default=False, rich_help_panel=_LOSS),
+]
+
+# ---------------------------------------------------------------- report and demo
+
+Page = Annotated[
+    Path | None,
+    Option("--output", "-o", help="The page to write.", show_default=False, rich_help_panel=_OUT),
+]
+CacheHint = Annotated[
+    Path | None,
+    Option("--cache", help="The cache, if it has moved.", show_default=False),
+]
+Verify = Annotated[bool, Option("--verify", help="Recompute the content's checksum.")]
+DemoFolder = Annotated[
+    Path, Option("--output", "-o", help="The folder to work in.", rich_help_panel=_OUT)
+]
