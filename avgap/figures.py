@@ -76,6 +76,7 @@ def evolution(rounds: Sequence[Round]) -> Figure:
             _draw_gaps(axes, moment.gap, moment.mixture, detailed=False)
             axes.set_title(moment.name)
             axes.set_yticks([])
+            axes.set_xticks([-0.5, 0, 0.5])
         for axes in panels[len(rounds) :]:
             axes.set_axis_off()
         _draw_trends(parts[1], rounds)
@@ -106,6 +107,7 @@ def accuracy(history: Sequence[Mapping[str, Any]]) -> Figure:
         upper.set_ylabel("validation accuracy, %")
         lower.set_ylabel("|audio − visual|")
         lower.set_xlabel("epoch")
+        lower.locator_params(axis="x", integer=True)
         for axes in (upper, lower):
             _draw_phases(axes, history)
         boundary = _phase_changes(history)

@@ -1,0 +1,175 @@
+"""A run folder as found: its artifacts, recognised by stamp and linked by digest, not by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avgap import artifact
+from avgap.artifact import Stamp
+from avgap.errors import InputError
+from avgap.fitgmm import GmmFile, read_mixture
+from avgap.gaps import Gaps, read_gaps
+
+_ENDINGS = (".h5", ".json", ".csv", ".pt")
+
+
+@dataclass(frozen=True)
+class Found:
+    """An artifact in a run folder. progress: of a checkpoint, else empty."""
+
+    path: Path
+    stamp: Stamp
+    progress: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """cache, gaps, gmm, checkpoint or metrics."""
+        return self.stamp.format.removeprefix("avgap.")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The gaps at one moment of training. round: 0 after warm-up, r after adaptive round r."""
+
+    round: int
+    path: Path
+    gaps: Gaps
+    gmm: GmmFile | None
+
+    @property
+    def name(self) -> str:
+        """The moment in words."""
+        return "after warm-up" if self.round == 0 else f"after round {self.round}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder. moments by round; metrics by phase (warmup, adapt); history: warm-up first."""
+
+    path: Path
+    found: list[Found]
+    unread: list[str]  # files of a known ending that are no artifacts of ours, with the reason
+    moments: list[Moment]
+    metrics: dict[str, dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
+def read_run(path: Path) -> RunFolder:
+    """Read a run folder. Raises InputError: missing, a file, nothing of avgap's in it, corrupt."""
+    if not path.is_dir():
+        what = "is a file, not a run folder" if path.exists() else "does not exist"
+        raise InputError(f"{path} {what}")
+    found, unread = _walk(path)
+    if not found:
+        raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
+    chain = _chain(found)
+    return RunFolder(
+        path, found, unread, _moments(found, chain), _metrics(found, chain), _history(chain)
+    )
+
+
+def _walk(path: Path) -> tuple[list[Found], list[str]]:
+    found, unread = [], []
+    for file in sorted(path.rglob("*")):
+        if file.suffix not in _ENDINGS or not file.is_file():
+            continue
+        try:
+            progress: dict[str, Any] = {}
+            if file.suffix == ".pt":
+                from avgap.checkpoint import read_checkpoint_file
+
+                content = read_checkpoint_file(file)
+                stamp = artifact.parse_stamp(content, file)
+                progress = dict(content.get("progress") or {})
+            else:
+                stamp = artifact.read_stamp(file)
+            found.append(Found(file, stamp, progress))
+        except InputError as error:
+            unread.append(error.what)
+    return found, unread
+
+
+def _chain(found: list[Found]) -> list[Found]:
+    """The checkpoints that lead to the last one, warm-up first, each with those beside it.
+
+    The last is the one farthest in training from which no other checkpoint started; each names, by
+    digest, the checkpoint that it started from.
+    """
+    checkpoints = [f for f in found if f.kind == "checkpoint"]
+    by_digest = {f.stamp.digest: f for f in checkpoints}
+    last = max(checkpoints, key=_training_order, default=None)
+    chain: list[Found] = []
+    while last is not None and last not in chain:
+        chain = [f for f in checkpoints if f.path.parent == last.path.parent] + chain
+        last = by_digest.get(last.stamp.inputs.get("checkpoint", ""))
+    return chain
+
+
+def _training_order(checkpoint: Found) -> tuple[bool, int, int]:
+    progress = checkpoint.progress
+    adapted = progress.get("phase") == "adapt"
+    return adapted, int(progress.get("step", 0)), int(progress.get("epoch", 0))
+
+
+def _history(chain: list[Found]) -> list[dict[str, Any]]:
+    """The lines of every log.jsonl beside the chain's checkpoints, in order."""
+    history = []
+    for folder in dict.fromkeys(checkpoint.path.parent for checkpoint in chain):
+        log = folder / "log.jsonl"
+        if not log.exists():
+            continue
+        try:
+            lines = log.read_text(encoding="utf-8").splitlines()
+            history += [json.loads(line) for line in lines if line]
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{log} is corrupt", [str(error)], "the training command again"
+            ) from error
+    return history
+
+
+def _moments(found: list[Found], chain: list[Found]) -> list[Moment]:
+    """One table of training gaps per round, with the mixture that was fitted to it."""
+    mixtures = {f.stamp.inputs.get("gaps"): f for f in found if f.kind == "gmm"}
+    steps = {f.stamp.digest: int(f.progress.get("step", 0)) for f in chain}
+
+    def linked(gaps: Found) -> bool:
+        return gaps.stamp.inputs.get("checkpoint") in steps
+
+    def round_of(gaps: Found) -> int:
+        # The checkpoint of a middle round is gone; adapt names the folder of its gaps.
+        folder = re.fullmatch(r"step-(\d+)", gaps.path.parent.name)
+        if folder:
+            return int(folder[1]) - 1
+        return steps.get(gaps.stamp.inputs.get("checkpoint", ""), 0)
+
+    tables = [f for f in found if f.kind == "gaps" and f.stamp.parameters.get("split") == "train"]
+    tables = tables or [f for f in found if f.kind == "gaps"]
+    tables.sort(key=lambda f: (not linked(f), f.stamp.digest not in mixtures))
+    best: dict[int, Found] = {}
+    for table in tables:
+        best.setdefault(round_of(table), table)
+    moments = []
+    for number, table in sorted(best.items()):
+        fitted = mixtures.get(table.stamp.digest)
+        gmm = None if fitted is None else read_mixture(fitted.path)
+        moments.append(Moment(number, table.path, read_gaps(table.path), gmm))
+    return moments
+
+
+def _metrics(found: list[Found], chain: list[Found]) -> dict[str, dict[str, Any]]:
+    """For each phase the metrics of its last checkpoint, on the test split where there are such."""
+    digests = {f.stamp.digest for f in chain}
+    ranked = []
+    for file in found:
+        if file.kind == "metrics":
+            body = artifact.read_json(file.path)
+            linked = file.stamp.inputs.get("checkpoint") in digests
+            step = int(body["checkpoint"]["step"])
+            ranked.append((linked, body["split"] == "test", step, body))
+    ranked.sort(key=lambda row: row[:3])
+    return {body["checkpoint"]["phase"]: body for *_, body in ranked}
