@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from avgap.data.cache import SPLITS, Cache, Header, open_cache
 from avgap.data.clip import Clip, MediaError, shorten
 from avgap.data.corrupt import Components
 from avgap.data.plan import Options, Plan, make_plan
-from avgap.errors import InputError
+from avgap.errors import InputError, OutputError
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def prepare(
     OutputError: output answers another question (without force) or cannot be written.
     """
     started = time.monotonic()
+    if output.suffix != ".h5":
+        raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
     options = Options(decoder, val_fraction, corrupt, seed, splits, limit)
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
@@ -100,6 +103,8 @@ def _make(
     ):
         missing = _decode_into(writer, plan, workers)
         _require_readable(missing, allow_missing)
+        if all(clip.split != "train" or clip.id in missing for clip in plan.clips):
+            raise InputError("no clip of train can be used", _reasons(missing))
         if plan.corruption is not None and plan.corruption.kind == "pca25":
             _project(writer, plan, missing)
         stamp = writer.finish(
@@ -129,8 +134,12 @@ def _decode_into(writer: CacheWriter, plan: Plan, workers: int | None) -> dict[s
     labels = {name: index for index, name in enumerate(plan.header.classes)}
     failed: dict[int, str] = {}
     count = min(workers or os.cpu_count() or 1, len(plan.clips))
-    with console.progress("prepare", len(plan.clips), "clips") as bar:
-        for index, outcome in decode_all(plan.clips, job, count):
+    with (
+        console.progress("prepare", len(plan.clips), "clips") as bar,
+        # Closed here and now on an interruption, so that no worker outlives the part file.
+        closing(decode_all(plan.clips, job, count)) as outcomes,
+    ):
+        for index, outcome in outcomes:
             clip = plan.clips[index]
             if isinstance(outcome, MediaError):
                 failed[index] = str(outcome)
@@ -169,9 +178,13 @@ def _require_readable(missing: Mapping[str, str], allowed: int) -> None:
         plural = "clip" if len(missing) == 1 else "clips"
         raise InputError(
             f"{len(missing):,} {plural} cannot be used",
-            shorten([f"{id}: {reason}" for id, reason in missing.items()]),
+            _reasons(missing),
             f"--allow-missing {len(missing)} to leave them out",
         )
+
+
+def _reasons(missing: Mapping[str, str]) -> list[str]:
+    return shorten([f"{id}: {reason}" for id, reason in missing.items()])
 
 
 # ---------------------------------------------------------------- the result

@@ -102,11 +102,10 @@ def pair(written: Handwriting, clips: Sequence[Clip]) -> list[Clip]:
     for digit, groups in sorted(by_digit.items()):
         pool = np.flatnonzero(written.digits == int(digit))
         pool = np.random.default_rng(int(digit)).permutation(pool)
-        sizes = np.array([len(group) for group in groups.values()])
-        cuts = np.round(np.cumsum(sizes) * (len(pool) / sizes.sum())).astype(int)
+        if len(pool) < sum(map(bool, groups.values())):
+            raise InputError(f"too few images of the digit {digit}: {len(pool)}")
+        cuts = np.cumsum(_quotas([len(group) for group in groups.values()], len(pool)))
         for group, part in zip(groups.values(), np.split(pool, cuts[:-1]), strict=True):
-            if group and not part.size:
-                raise InputError(f"too few images of the digit {digit}: {len(pool)}")
             order = sorted(group, key=lambda clip: clip.id)
             images |= {clip.id: int(part[i % part.size]) for i, clip in enumerate(order)}
     return [
@@ -117,6 +116,17 @@ def pair(written: Handwriting, clips: Sequence[Clip]) -> list[Clip]:
         )
         for clip in clips
     ]
+
+
+def _quotas(sizes: Sequence[int], total: int) -> list[int]:
+    """Whole numbers in proportion to the sizes that add up to total, none zero but for size zero."""
+    cuts = np.round(np.cumsum([0, *sizes]) * (total / sum(sizes))).astype(int)
+    quotas: list[int] = np.diff(cuts).tolist()
+    for place, size in enumerate(sizes):
+        if size and not quotas[place]:
+            quotas[quotas.index(max(quotas))] -= 1
+            quotas[place] = 1
+    return quotas
 
 
 def _recordings(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[int, str, int]]]:

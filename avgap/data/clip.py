@@ -62,11 +62,13 @@ class Listing:
 
 def check_file(path: Path) -> None:
     """Raise MediaError for what can be told without decoding: missing, empty, a Git LFS pointer."""
+    if not path.exists():
+        raise MediaError("no such file")
+    if not path.is_file():
+        raise MediaError("not a file")
     try:
         with path.open("rb") as file:
             head = file.read(40)
-    except FileNotFoundError as error:
-        raise MediaError("no such file") from error
     except OSError as error:
         raise MediaError(f"cannot be opened ({error.strerror})") from error
     if not head:

@@ -43,6 +43,11 @@ class Corruption:
         """How a spoiled clip is marked in the column `corrupt`."""
         return f"{self.modality}:{self.kind}"
 
+    @property
+    def spec(self) -> str:
+        """The whole of it, as `parse` reads it."""
+        return f"{self.modality}:{self.share:g}:{self.kind}"
+
 
 def parse(text: str) -> Corruption:
     """Read MODALITY:SHARE[:KIND], as in visual:0.15 or audio:0.2:silence; the kind is noise.

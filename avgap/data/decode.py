@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,8 +74,8 @@ def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:
 
 
 def decode_all(
-    clips: Sequence[Clip], job: Job, workers: int
-) -> Iterator[tuple[int, Decoded | MediaError]]:
+    clips: Sequence[Clip], job: Job, workers: int, time_limit: float = TIME_LIMIT
+) -> Generator[tuple[int, Decoded | MediaError], None, None]:
     """Decode many clips in processes of their own; yields (index, arrays or reason) as they come.
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
@@ -98,12 +98,12 @@ def decode_all(
                 while (
                     len(running) < workers * _AHEAD and (index := next(waiting, None)) is not None
                 ):
-                    future = pool.schedule(decode, (clips[index], job), timeout=TIME_LIMIT)
+                    future = pool.schedule(decode, (clips[index], job), timeout=time_limit)
                     running[future] = index
                 if not running:
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), _outcome(future)
+                    yield running.pop(future), _outcome(future, time_limit)
             pool.close()
         finally:
             # Also where the caller stops early or is interrupted: nothing is left running.
@@ -111,7 +111,7 @@ def decode_all(
             pool.join()
 
 
-def _outcome(future: Any) -> Decoded | MediaError:
+def _outcome(future: Any, time_limit: float) -> Decoded | MediaError:
     from pebble import ProcessExpired
 
     try:
@@ -119,7 +119,7 @@ def _outcome(future: Any) -> Decoded | MediaError:
     except MediaError as error:
         return error
     except TimeoutError:
-        return MediaError(f"decoding took longer than {TIME_LIMIT:.0f} s")
+        return MediaError(f"decoding took longer than {time_limit:g} s")
     except ProcessExpired as error:
         return MediaError(f"decoding ended its process (exit status {error.exitcode})")
     except Exception as error:

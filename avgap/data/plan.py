@@ -75,7 +75,7 @@ def make_plan(
             "frames": parameters(frames),
             "decoder": options.decoder,
             "val_fraction": options.val_fraction if divided else None,
-            "corrupt": options.corrupt,
+            "corrupt": None if corruption is None else corruption.spec,
             "limit": options.limit,
             "seed": options.seed if divided or corruption is not None else None,
         },
@@ -85,7 +85,7 @@ def make_plan(
 
 
 def _in_splits(listing: Listing, root: Path, options: Options) -> tuple[list[Clip], bool]:
-    """The clips that are wanted, each in its final split, ordered by split."""
+    """The clips that are wanted, each in its final split, ordered by split and id."""
     clips: Sequence[Clip] = listing.clips
     if options.splits is not None:
         clips, left_out = apply_splits(clips, options.splits)
@@ -97,7 +97,7 @@ def _in_splits(listing: Listing, root: Path, options: Options) -> tuple[list[Cli
         placed = listing.complete(placed)
     if options.limit is not None:
         placed = limited(placed, options.limit)
-    return sorted(placed, key=lambda clip: SPLITS.index(clip.split)), divided
+    return sorted(placed, key=lambda clip: (SPLITS.index(clip.split), clip.id)), divided
 
 
 def _with_columns(clip: Clip, corruption: Corruption | None) -> Clip:
@@ -116,7 +116,7 @@ def _source_digest(clips: Sequence[Clip]) -> str:
             [_size(path) for path in (clip.video, clip.audio)],
             "" if clip.image is None else artifact.digest(clip.image),
         ]
-        for clip in sorted(clips, key=lambda clip: clip.id)
+        for clip in clips
     ]
     return artifact.digest("source", rows)
 

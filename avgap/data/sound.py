@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.data.clip import MediaError
-from avgap.data.media import open_media, sound_stream, timeline, window
+from avgap.data.media import TOLERANCE, open_media, sound_stream, timeline, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,9 @@ def read_sound(
     if path.suffix.lower() in SOUND_FILES and line.video_end is None:
         found = _by_soundfile(path, begin, stop)
     wave, rate = _by_pyav(path, begin, stop, line.origin) if found is None else found
-    if wave.size == 0:
-        raise MediaError("no sound of it can be decoded")
+    if wave.size < (stop - begin - TOLERANCE) * rate or wave.size == 0:
+        heard = wave.size / rate
+        raise MediaError(f"damaged: {heard:.2f} s of {stop - begin:.2f} s of sound can be decoded")
     if not np.isfinite(wave).all():
         raise MediaError("its sound holds values that are not numbers")
     if rate == sample_rate:

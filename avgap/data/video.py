@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.data.clip import MediaError
-from avgap.data.media import Timeline, open_media, timeline, video_stream, window
+from avgap.data.media import TOLERANCE, Timeline, open_media, timeline, video_stream, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +109,7 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
         if stream is None:
             raise MediaError("no video in it")
         shown: Any = None
+        time = 0.0
         for time, frame in _decoded(container, stream, line.origin):
             while len(found) < len(wanted) and time > wanted[len(found)] + _SAME_TIME:
                 found.append(_picture(frame if shown is None else shown))
@@ -117,6 +118,8 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
             shown = frame
         if shown is None:
             raise MediaError("no frame of its video can be decoded")
+        if wanted[-1] > time + TOLERANCE:
+            raise MediaError(f"damaged: no frame of its video after {time:.2f} s can be decoded")
         return found + [_picture(shown)] * (len(wanted) - len(found))
 
 
