@@ -164,7 +164,7 @@ def _draw_gaps(
         label = (
             f"{role}: π{'₀₁'[index]} = {component.weight:.3f}, μ = {component.mean:.3f}, "
             f"σ = {component.std:.2g}"
-        )
+        ).replace("-", "−")
         curve = component.density(grid)
         axes.plot(grid, curve, color=COLOURS[role], linewidth=1.8, label=label)
         axes.fill_between(grid, curve, color=COLOURS[role], alpha=0.18, linewidth=0)

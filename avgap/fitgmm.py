@@ -21,19 +21,16 @@ import numpy as np
 from avgap import artifact, console, summary
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.errors import InputError
+from avgap.evidence import at_floor, diagnose
 from avgap.gaps import Gaps, read_gaps
 from avgap.mixture import ROLE_RULE, Component, Mixture
 from avgap.settings import Fit, parameters
-from avgap.unimodality import dip_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.mixture import GaussianMixture
 
 _DEFAULT = Fit()
-DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
-SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
-DIP_P_NEEDED = 0.05
 SCOUT_TOL = 1e-5  # of the mean log-likelihood per iteration
 EQUAL = 1e-9  # gaps of a smaller range are one value
 FEW = 0.05  # a component at the variance floor with less weight than this sits on a few points
@@ -84,13 +81,8 @@ class FitGmm:
 
     def as_dict(self) -> dict[str, Any]:
         """The result for --json."""
-        path = None if self.path is None else str(self.path)
-        return {
-            "output": path,
-            "up_to_date": self.up_to_date,
-            "digest": self.stamp.digest,
-            **self.result.as_dict(),
-        }
+        place = {"output": str(self.path or STANDARD_STREAM), "up_to_date": self.up_to_date}
+        return {**place, "digest": self.stamp.digest, **self.result.as_dict()}
 
 
 # ---------------------------------------------------------------- the fit, pure
@@ -123,7 +115,7 @@ def fit_mixture(gap: NDArray[np.float64], settings: Fit = _DEFAULT) -> FitResult
         "reg_covar": settings.reg_covar,
         "log_likelihood": log_likelihood,
     }
-    return FitResult(mixture, fit, _diagnose(gap, mixture, fit))
+    return FitResult(mixture, fit, diagnose(gap, mixture, fit))
 
 
 def starts(gap: NDArray[np.float64], settings: Fit) -> Iterator[NDArray[np.bool_]]:
@@ -185,11 +177,7 @@ def _components(model: GaussianMixture) -> list[Component]:
 
 def _collapsed(model: GaussianMixture, settings: Fit) -> bool:
     """Whether a component has shrunk to the variance floor around a few points."""
-    return any(c.weight < FEW and _at_floor(c, settings.reg_covar) for c in _components(model))
-
-
-def _at_floor(component: Component, reg_covar: float) -> bool:
-    return component.variance < 2 * reg_covar
+    return any(c.weight < FEW and at_floor(c, settings.reg_covar) for c in _components(model))
 
 
 def _check(gap: NDArray[np.float64], settings: Fit) -> None:
@@ -211,50 +199,6 @@ def _check(gap: NDArray[np.float64], settings: Fit) -> None:
             ["a mixture needs gaps that differ"],
             "a longer warm-up, or look at the scores: avgap report GAPS",
         )
-
-
-def _diagnose(gap: NDArray[np.float64], mixture: Mixture, fit: dict[str, Any]) -> dict[str, Any]:
-    """What the fit is worth, as numbers and as warnings in plain sentences."""
-    n, w = len(gap), mixture.posterior(gap)
-    variance = float(gap.var()) + fit["reg_covar"]
-    one = -0.5 * (math.log(2 * math.pi * variance) + float(gap.var()) / variance)
-    # BIC = parameters · log N − 2 log L, with 2 parameters for one Gaussian and 5 for two.
-    delta_bic = 2 * n * (fit["log_likelihood"] - one) - 3 * math.log(n)
-    dip_p = dip_test(gap).p
-    separated = mixture.separation >= SEPARATION_NEEDED or dip_p < DIP_P_NEEDED
-    supported = delta_bic > DELTA_BIC_NEEDED and separated
-    diagnostics = {
-        "separation": mixture.separation,
-        "delta_bic": delta_bic,
-        "dip_p": dip_p,
-        "overlap": float(np.minimum(w, 1 - w).mean()),
-        "supported": supported,
-        "imbalanced_share": float(w.mean()),
-    }
-    return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
-
-
-def _warnings(mixture: Mixture, fit: dict[str, Any], diagnostics: dict[str, Any]) -> list[str]:
-    balanced, imbalanced = mixture.balanced, mixture.imbalanced
-    lines = []
-    if not diagnostics["supported"]:
-        lines.append(
-            "two components are not supported by these gaps "
-            f"({summary.evidence(diagnostics)}): they may well be one peak"
-        )
-    if abs(imbalanced.mean) < abs(balanced.mean):
-        lines.append(
-            "the imbalanced component is the wide one, not the one farther from zero "
-            f"(means {balanced.mean:.3f} balanced, {imbalanced.mean:.3f} imbalanced)"
-        )
-    for role, component in (("balanced", balanced), ("imbalanced", imbalanced)):
-        if _at_floor(component, fit["reg_covar"]):
-            lines.append(
-                f"the {role} component has collapsed to the variance floor at {component.mean:.4f}"
-            )
-    if not fit["converged"]:
-        lines.append(f"EM did not converge in {fit['n_iter']} iterations: try a larger --max-iter")
-    return lines
 
 
 # ---------------------------------------------------------------- the file

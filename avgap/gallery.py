@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MANY = 12  # of the highest posterior
 FEW = 6  # of the largest gaps on the other side
 OTHER_SIDE = 0.2  # |gap| from which a sample of the other side is worth showing
-_HEIGHT = 112  # px, of a frame and of a spectrogram
+_HEIGHT = 96  # px, of a frame and of a spectrogram
 _FRAMES = 3
 
 

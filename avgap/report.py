@@ -184,10 +184,12 @@ def _checkpoint(path: Path) -> Summary:
         "validation": there.validation,
     }
     place = f"{progress['phase']}, step {progress['step']}, epoch {progress['phase_epoch']}"
-    state = "complete" if there.complete else "not complete: the same command continues it"
-    lines = [f"{place} ({there.selected}), {state}"]
-    lines += [f"{name}  {value}" for name, value in network.items()]
-    lines += [f"validation accuracy, {n}  {100 * v:.2f} %" for n, v in there.validation.items()]
+    unfinished = there.selected == "last" and not there.complete
+    state = ", not complete: the same command continues it" if unfinished else ""
+    lines = [f"{place} ({there.selected}){state}"]
+    lines += [f"{name}  {json.dumps(v, ensure_ascii=False)}" for name, v in network.items()]
+    accuracies = [f"{name} {100 * v:.2f}" for name, v in there.validation.items()]
+    lines += [f"validation accuracy, %  {', '.join(accuracies) or 'not measured'}"]
     return Summary("\n".join(lines), data)
 
 

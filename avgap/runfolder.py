@@ -67,9 +67,8 @@ def read_run(path: Path) -> RunFolder:
     if not found:
         raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
     chain = _chain(found)
-    return RunFolder(
-        path, found, unread, _moments(found, chain), _metrics(found, chain), _history(chain)
-    )
+    moments, metrics = _moments(found, chain), _metrics(found, chain)
+    return RunFolder(path, found, unread, moments, metrics, _history(path, chain))
 
 
 def _walk(path: Path) -> tuple[list[Found], list[str]]:
@@ -115,21 +114,25 @@ def _training_order(checkpoint: Found) -> tuple[bool, int, int]:
     return adapted, int(progress.get("step", 0)), int(progress.get("epoch", 0))
 
 
-def _history(chain: list[Found]) -> list[dict[str, Any]]:
-    """The lines of every log.jsonl beside the chain's checkpoints, in order."""
-    history = []
-    for folder in dict.fromkeys(checkpoint.path.parent for checkpoint in chain):
-        log = folder / "log.jsonl"
-        if not log.exists():
-            continue
-        try:
-            lines = log.read_text(encoding="utf-8").splitlines()
-            history += [json.loads(line) for line in lines if line]
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{log} is corrupt", [str(error)], "the training command again"
-            ) from error
-    return history
+def _history(path: Path, chain: list[Found]) -> list[dict[str, Any]]:
+    """The lines of every log.jsonl beside the chain's checkpoints, in order of training.
+
+    Without checkpoints (they are large, and may have been deleted) every log in the run counts.
+    """
+    folders = list(dict.fromkeys(checkpoint.path.parent for checkpoint in chain))
+    logs = [folder / "log.jsonl" for folder in folders] or sorted(path.rglob("log.jsonl"))
+    history = [line for log in logs if log.exists() for line in _lines(log)]
+    return sorted(history, key=lambda line: (line["phase"] == "adapt", line["step"]))
+
+
+def _lines(log: Path) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
+        if not all({"phase", "step", "val"} <= set(line) for line in lines):
+            raise ValueError("a line has no phase, step or val")
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{log} is corrupt", [str(error)], "the training command again") from error
+    return lines
 
 
 def _moments(found: list[Found], chain: list[Found]) -> list[Moment]:

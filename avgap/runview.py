@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +87,8 @@ class RunView:
 
     def verdict(self) -> list[str]:
         """The run in plain sentences."""
-        return [*self._about_gaps(), *self._about_accuracy(), *self._about_truth()]
+        lines = [*self._about_gaps(), *self._about_accuracy(), *self._about_truth()]
+        return [re.sub(r"-(?=\d)", "−", line) for line in lines]
 
     def _about_gaps(self) -> list[str]:
         if self.first is None or self.first.gmm is None:
@@ -95,7 +97,7 @@ class RunView:
         weight, mean = 100 * mixture.imbalanced.weight, mixture.imbalanced.mean
         lines = [
             f"{self.first.name.capitalize()}, {weight:.0f} % of the {len(self.first.gaps):,} "
-            f"samples are imbalanced: the {mixture.dominant} leads, with a gap about {mean:+.2f}."
+            f"samples are imbalanced: the {mixture.dominant} leads, by a gap about {mean:+.2f}."
         ]
         if not diagnostics["supported"]:
             lines.append("These gaps do not clearly support two groups, though: read it with care.")
@@ -114,12 +116,12 @@ class RunView:
             return []
         changes = {m: self.change(m) or 0.0 for m in MODALITIES}
         old, new = (100 * m["metrics"]["fused"]["accuracy"] for m in (self.before, self.after))
-        words = "helped" if changes["fused"] > 0 else "made it worse"
+        judgement = "better" if changes["fused"] > 0 else "worse"
         if abs(changes["fused"]) <= self.chance:
-            words = "left it about where it was: the difference may be chance"
+            judgement = "a difference that may be chance"
         return [
-            f"Adaptive training {words}: fused accuracy on the {self.after['split']} split "
-            f"went from {old:.1f} % to {new:.1f} %, audio changed by "
+            f"Adaptive training took the fused accuracy on the {self.after['split']} split from "
+            f"{old:.1f} % to {new:.1f} %, {judgement}; audio changed by "
             f"{100 * changes['audio']:+.1f} points and visual by {100 * changes['visual']:+.1f}."
         ]
 
