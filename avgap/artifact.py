@@ -254,7 +254,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         raise InputError(f"{path} does not exist") from error
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read as HDF5", [_first_line(error)], "make it again"
+            f"{path} cannot be read as HDF5", [first_line(error)], "make it again"
         ) from error
     try:
         with file:
@@ -262,10 +262,11 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     except (OSError, KeyError, RuntimeError) as error:
         if isinstance(error, AvgapError):
             raise
-        raise InputError(f"{path} is corrupt", [_first_line(error)], "make it again") from error
+        raise InputError(f"{path} is corrupt", [first_line(error)], "make it again") from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or the name of its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 

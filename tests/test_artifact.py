@@ -1,0 +1,184 @@
+"""Stamps, digests, atomic writing and the same question."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from avgap import artifact
+from avgap.artifact import Question, Stamp
+from avgap.errors import InputError, OutputError
+
+
+def stamp(**changes: object) -> Stamp:
+    values = {
+        "format": "avgap.gmm",
+        "digest": "d" * 64,
+        "inputs": {"gaps": "a" * 64},
+        "parameters": {"tol": 1e-8, "components": 2},
+        "provenance": {"avgap": "0.1.0"},
+    }
+    return Stamp(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def write(path: Path, **changes: object) -> Path:
+    artifact.write_text(path, artifact.to_json(stamp(**changes), {"body": 1}))
+    return path
+
+
+def test_a_digest_depends_on_values_types_and_shapes_and_not_on_order_of_keys() -> None:
+    row = np.arange(6)
+    assert artifact.digest({"a": 1, "b": 2}) == artifact.digest({"b": 2, "a": 1})
+    different = [
+        1,
+        1.0,
+        "1",
+        True,
+        None,
+        [1],
+        [[1]],
+        row,
+        row.reshape(2, 3),
+        row.astype("f8"),
+        {"1": 1},
+    ]
+    assert len({artifact.digest(value) for value in different}) == len(different)
+    assert artifact.digest(["ab", "c"]) != artifact.digest(["a", "bc"])
+
+
+def test_a_digest_does_not_depend_on_memory_layout() -> None:
+    matrix = np.arange(6).reshape(2, 3)
+    assert artifact.digest(np.asfortranarray(matrix)) == artifact.digest(matrix)
+    assert artifact.digest(matrix[:, ::-1]) != artifact.digest(matrix)
+
+
+def test_writing_is_atomic_and_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    artifact.write_text(path, "first")
+    with pytest.raises(RuntimeError), artifact.atomic(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), artifact.atomic(tmp_path / "file.txt") as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write .*\n  No space left"):
+        with artifact.atomic(tmp_path / "file.txt") as part:
+            part.write_text("half")
+            raise OSError(28, "No space left on device")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_the_error_of_a_real_full_device_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "gmm.json"
+    path.with_name("gmm.json.part").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="No space left on device"):
+        artifact.write_text(path, "text")
+    assert not path.exists()
+
+
+def test_the_same_question_is_confirmed(tmp_path: Path) -> None:
+    path = write(tmp_path / "gmm.json")
+    assert artifact.settle(path, stamp().question, force=False) == stamp()
+    assert artifact.settle(tmp_path / "absent.json", stamp().question, force=False) is None
+
+
+def test_another_question_is_refused_with_every_difference_and_replaced_only_by_force(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "gmm.json")
+    other = Question("avgap.gmm", {"gaps": "b" * 64}, {"tol": 1e-3, "components": 2})
+    with pytest.raises(OutputError) as caught:
+        artifact.settle(path, other, force=False)
+    assert str(caught.value) == "\n".join(
+        [
+            f"{path} answers another question",
+            "  gaps: aaaaaaaaaaaa… there, bbbbbbbbbbbb… asked for",
+            "  tol: 1e-08 there, 0.001 asked for",
+            "  try: another -o, or --force to replace it",
+        ]
+    )
+    assert artifact.settle(path, other, force=True) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "notes of mine", '{"a": 1}', "[1]", '{"format": "avgap.gmm"}']
+)
+def test_a_file_that_is_not_ours_is_never_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "gmm.json"
+    path.write_text(content)
+    with pytest.raises(OutputError, match="exists and is not an avgap artifact"):
+        artifact.settle(path, stamp().question, force=True)
+    assert path.read_text() == content
+
+
+def test_where_and_when_do_not_belong_to_the_question(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "gmm.json", provenance={"created": "1970"}, hints={"gaps": "elsewhere.h5"}
+    )
+    assert artifact.settle(path, stamp().question, force=False) is not None
+
+
+def test_every_kind_of_file_keeps_the_stamp(tmp_path: Path) -> None:
+    write(tmp_path / "a.json")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        artifact.stamp_hdf5(file, stamp())
+    with (tmp_path / "a.csv").open("w") as text:
+        artifact.to_csv(stamp(), {"id": ["x, y", "line\nbreak"], "gap": [0.5, -0.5]}, text)
+    for name in ("a.json", "a.h5", "a.csv"):
+        assert artifact.read_stamp(tmp_path / name) == stamp()
+
+
+def test_a_newer_format_is_refused_and_its_writer_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "gmm.json")
+    content = json.loads(path.read_text())
+    content["format_version"] = 2
+    content["provenance"]["avgap"] = "9.9"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError) as caught:
+        artifact.read_stamp(path)
+    assert str(caught.value).splitlines() == [
+        f"{path} has format version 2, newer than this avgap reads (1)",
+        "  it was written by avgap 9.9",
+        "  try: pip install --upgrade avgap",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.json", "a.pt", "a.csv"])
+@pytest.mark.parametrize("content", [b"", b"\x00\xff not ours", b"PK\x03\x04half a zip"])
+def test_corrupt_files_are_input_errors(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        artifact.read_stamp(path)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_truncated_hdf5_file_is_an_input_error(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        artifact.stamp_hdf5(file, stamp())
+        file["gap"] = np.zeros(10_000)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match="cannot be read as HDF5"):
+        artifact.read_stamp(path)
+
+
+def test_a_hint_is_relative_to_the_artifact_so_that_a_tree_can_move(tmp_path: Path) -> None:
+    assert artifact.hint(tmp_path / "run" / "gaps.h5", tmp_path / "cache.h5") == "../cache.h5"
+    assert artifact.hint(tmp_path / "gmm.json", "-") == ""

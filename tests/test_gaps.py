@@ -1,0 +1,145 @@
+"""The table of gaps, and the stage that measures them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from avgap.artifact import read_stamp
+from avgap.checkpoint import load_checkpoint
+from avgap.data.augment import whole_frames
+from avgap.data.cache import open_cache
+from avgap.errors import InputError, OutputError
+from avgap.gaps import gaps, gaps_as_csv, read_gaps
+from avgap.models.scores import modality_gap
+from avgap.settings import Network, Training
+from avgap.warmup import warmup
+
+
+@pytest.fixture
+def checkpoint(cache: Path, tmp_path: Path) -> Path:
+    settings = Training(epochs=2, optimizer="adam", lr=3e-3)
+    network = Network("small", "small")
+    return warmup(cache, tmp_path / "w", loss="joint", network=network, settings=settings).path
+
+
+def test_the_gaps_are_those_of_the_definition_in_cache_order(
+    cache: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    table = gaps(cache, checkpoint, tmp_path / "gaps.h5", batch_size=7).table
+    split = open_cache(cache).split("train")
+    model = load_checkpoint(checkpoint)
+    with torch.inference_mode():
+        logits = model(
+            torch.from_numpy(split.audio), whole_frames(torch.from_numpy(split.visual), 16)
+        )
+    expected = modality_gap(logits.audio, logits.visual, torch.from_numpy(split.label)).numpy()
+    assert table.id == split.id
+    assert table.gap.dtype == np.float64
+    np.testing.assert_allclose(table.gap, expected, atol=1e-6)
+    np.testing.assert_array_equal(table.gap, table.audio_prob - table.visual_prob)
+    np.testing.assert_array_equal(table.fused_pred, logits.fused.argmax(dim=1))
+
+
+def test_a_written_table_is_read_as_it_was(cache: Path, checkpoint: Path, tmp_path: Path) -> None:
+    for name in ("gaps.h5", "gaps.csv"):
+        made = gaps(cache, checkpoint, tmp_path / name, logits=name.endswith("h5")).table
+        read = read_gaps(tmp_path / name)
+        assert read.stamp == read_stamp(tmp_path / name) == made.stamp
+        for column in ("label", "audio_prob", "visual_prob", "gap", "fused_pred", "visual_pred"):
+            np.testing.assert_array_equal(getattr(read, column), getattr(made, column))
+        assert read.id == made.id
+    assert read_gaps(tmp_path / "gaps.h5").audio_logits.shape == (60, 3)
+
+
+def test_the_batch_size_changes_no_question(cache: Path, checkpoint: Path, tmp_path: Path) -> None:
+    gaps(cache, checkpoint, tmp_path / "gaps.h5", batch_size=7)
+    assert gaps(cache, checkpoint, tmp_path / "gaps.h5", batch_size=60).up_to_date
+    with pytest.raises(OutputError, match="split: train there, val asked for"):
+        gaps(cache, checkpoint, tmp_path / "gaps.h5", split="val")
+
+
+def test_an_unknown_split_names_those_there_are(
+    cache: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="test"):
+        gaps(cache, checkpoint, tmp_path / "gaps.h5", split="tset")
+
+
+def test_a_checkpoint_for_other_shapes_is_refused(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import conftest
+    from avgap.settings import FrameRecipe
+
+    monkeypatch.setattr(conftest, "CLASSES", ("low", "middle", "top"))
+    other = conftest.make_cache(tmp_path / "other.h5")
+    with pytest.raises(InputError, match=r"does not fit(.|\n)*classes: \['low', 'middle', 'top'\]"):
+        gaps(other, checkpoint, tmp_path / "gaps.h5")
+    assert FrameRecipe.count == 3
+
+
+def test_scores_that_are_not_finite_are_listed_by_id(
+    cache: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    content["model"]["head.bias"][0] = float("nan")
+    torch.save(content, checkpoint)
+    with pytest.raises(InputError, match="not finite for 60 of 60 samples\n  train-0\n"):
+        gaps(cache, checkpoint, tmp_path / "gaps.h5")
+    assert not (tmp_path / "gaps.h5").exists()
+
+
+def test_foreign_tables_need_a_gap_column_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.array([0.5, -0.25])
+    np.save(tmp_path / "a.npy", values)
+    (tmp_path / "a.csv").write_text("\ufeffname,gap\r\nx,0.5\r\ny,-0.25\r\n", encoding="utf-8")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["gap"] = values
+    for name in ("a.npy", "a.csv", "a.h5"):
+        table = read_gaps(tmp_path / name)
+        np.testing.assert_array_equal(table.gap, values)
+        assert table.stamp is None
+    monkeypatch.setattr(sys, "stdin", io.StringIO("gap\n0.5\n-0.25\n"))
+    np.testing.assert_array_equal(read_gaps("-").gap, values)
+
+
+def test_a_table_travels_through_a_pipe_with_its_stamp(
+    cache: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = gaps(cache, checkpoint, "-").table
+    monkeypatch.setattr(sys, "stdin", io.StringIO(gaps_as_csv(table)))
+    read = read_gaps("-")
+    np.testing.assert_array_equal(read.gap, table.gap)
+    assert read.stamp is not None
+    assert read.stamp.digest == table.digest()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ("id,gap\n", "is empty\n  columns: id, gap"),
+        ("id,gab\nx,1\n", "has no gap column\n  it has: id, gab"),
+        ("id,gap\nx,0.5\ny,nan\nz,1.5\n", "2 of 3 gaps are not numbers in .*\n  y: nan\n  z: 1.5"),
+        ("id,gap\nx,much\n", "gap is not a number in 1 rows\n  row 1: 'much'"),
+    ],
+)
+def test_a_bad_table_says_what_is_wrong(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(InputError, match=words):
+        read_gaps(tmp_path / "a.csv")
+
+
+def test_a_pickle_named_npy_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}]), allow_pickle=True)
+    with pytest.raises(InputError, match="cannot be read as .npy"):
+        read_gaps(tmp_path / "a.npy")
