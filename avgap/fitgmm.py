@@ -1,7 +1,6 @@
 """④ Which samples are balanced, which are not: gaps → gmm.json. Eq. 8.
 
-The mixture is fitted by scikit-learn's EM from several starts. What the fit is worth is told beside
-it: whether two components are supported at all, how far apart they are, how much they overlap.
+The mixture is fitted by scikit-learn's EM from several starts; evidence.py says what it is worth.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 _DEFAULT = Fit()
 SCOUT_TOL = 1e-5  # of the mean log-likelihood per iteration
 EQUAL = 1e-9  # gaps of a smaller range are one value
-FEW = 0.05  # a component at the variance floor with less weight than this sits on a few points
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def fit_mixture(gap: NDArray[np.float64], settings: Fit = _DEFAULT) -> FitResult
     """Fit the two-component mixture of Eq. 8 to N gaps, (N,), by EM from several starts.
 
     A short EM is run from every start; the best mean log-likelihood among those that have not
-    collapsed onto a few points is then followed to convergence.
+    collapsed to the variance floor, if there are such, is then followed to convergence.
     Raises InputError: fewer gaps than components, a gap that is not a finite number, all equal.
     """
     if settings.components != 2:
@@ -176,8 +174,8 @@ def _components(model: GaussianMixture) -> list[Component]:
 
 
 def _collapsed(model: GaussianMixture, settings: Fit) -> bool:
-    """Whether a component has shrunk to the variance floor around a few points."""
-    return any(c.weight < FEW and at_floor(c, settings.reg_covar) for c in _components(model))
+    """Whether a component has shrunk to the variance floor, as on a value that many gaps share."""
+    return any(at_floor(c, settings.reg_covar) for c in _components(model))
 
 
 def _check(gap: NDArray[np.float64], settings: Fit) -> None:
