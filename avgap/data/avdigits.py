@@ -119,7 +119,7 @@ def pair(written: Handwriting, clips: Sequence[Clip]) -> list[Clip]:
 
 
 def _quotas(sizes: Sequence[int], total: int) -> list[int]:
-    """Whole numbers in proportion to the sizes that add up to total, none zero but for size zero."""
+    """Whole numbers in proportion to the sizes, adding up to total; zero for size zero alone."""
     cuts = np.round(np.cumsum([0, *sizes]) * (total / sum(sizes))).astype(int)
     quotas: list[int] = np.diff(cuts).tolist()
     for place, size in enumerate(sizes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 

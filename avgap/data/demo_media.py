@@ -32,7 +32,7 @@ _SECONDS = 1
 _RATE = 16000  # Hz
 _LOW = (697, 770, 852, 941)  # Hz; the two tones of a telephone's keys
 _HIGH = (1209, 1336, 1477)  # Hz
-_NOISE_DB = (4.0, 16.0)  # noise over tones, dB; drawn per clip
+_NOISE_DB = (5.0, 18.0)  # noise over tones, dB; drawn per clip
 _GRAIN = 20.0  # standard deviation of the camera's noise, in 0…255
 
 
