@@ -1,0 +1,91 @@
+"""Whole run folders as `demo` leaves them, of files written by hand, for tests of the report."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+
+from avgap import artifact
+from avgap.artifact import Stamp
+from avgap.data.cache import open_cache
+from avgap.fitgmm import fitgmm
+from avgap.gaps import Gaps, write_gaps
+
+WARMUP, ADAPT = "a" * 64, "b" * 64
+N = 60
+
+
+def write_table(path, cache, checkpoint, gap, split="train"):
+    """A gaps.h5 of the cache's training clips with these gaps."""
+    opened = open_cache(cache)
+    label = np.arange(len(gap)) % 3
+    prob = 0.5 + gap / 2
+    table = Gaps(
+        gap=2 * prob - 1,
+        id=[f"{split}-{i}" for i in range(len(gap))],
+        label=label,
+        audio_prob=prob,
+        visual_prob=1 - prob,
+        fused_pred=label,
+        audio_pred=label,
+        visual_pred=(label + 1) % 3,
+    )
+    hints = {"cache": artifact.hint(path, cache)}
+    inputs = {"cache": opened.stamp.digest, "checkpoint": checkpoint}
+    stamp = Stamp("avgap.gaps", table.digest(), inputs, {"split": split}, {}, hints)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_gaps(path, Gaps(**{**vars(table), "stamp": stamp}))
+
+
+def write_metrics(path, checkpoint, phase, step, fused, audio, visual):
+    def of(accuracy):
+        names = ("accuracy", "macro_f1", "mean_average_precision")
+        return {**dict.fromkeys(names, accuracy), "calibration_error": 0.1}
+
+    body = {
+        "split": "test",
+        "n_samples": 400,
+        "checkpoint": {"phase": phase, "step": step, "epoch": 3, "selected": "last"},
+        "metrics": {"fused": of(fused), "audio": of(audio), "visual": of(visual)},
+        "gap": {"mean": 0.2, "mean_abs": 0.3},
+    }
+    digest = artifact.digest("metrics", body)
+    stamp = Stamp("avgap.metrics", digest, {"checkpoint": checkpoint}, {"split": "test"}, {})
+    artifact.write_text(path, artifact.to_json(stamp, body))
+
+
+def write_training(folder, digest, inputs, phase, steps):
+    """What the page reads of a training folder: a checkpoint's stamp and progress, and the log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = Stamp("avgap.checkpoint", digest, inputs, {"lr": 0.1}, {})
+    progress = {"phase": phase, "step": steps[-1], "epoch": len(steps)}
+    torch.save({**stamp.as_dict(), "progress": progress}, folder / "checkpoint.pt")
+    val = {"fused": 0.6, "audio": 0.5, "visual": 0.4}
+    lines = [{"phase": phase, "step": s, "epoch": i, "val": val} for i, s in enumerate(steps, 1)]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def gaps_of(high, n=N, spoiled=N // 4):
+    """Gaps that are high for the spoiled clips, which make_cache puts first."""
+    rng = np.random.default_rng(0)
+    gap = rng.normal(0, 0.05, n)
+    gap[:spoiled] += high
+    gap[n - 1] = -0.3  # one sample of the other side
+    return gap.clip(-1, 1)
+
+
+def make_run(folder, cache, after=0.7):
+    """A whole run, as demo leaves it, of files written by hand."""
+    write_training(folder / "warmup", WARMUP, {"cache": "c"}, "warmup", [0, 0, 0])
+    write_training(folder / "adapt", ADAPT, {"checkpoint": WARMUP}, "adapt", [1, 1, 2, 2])
+    write_table(folder / "gaps.h5", cache, WARMUP, gaps_of(0.7))
+    fitgmm(folder / "gaps.h5", folder / "gmm.json")
+    for step, checkpoint, high in ((1, WARMUP, 0.7), (2, "e" * 64, 0.3)):
+        place = folder / "adapt" / f"step-{step:02d}"
+        write_table(place / "gaps.h5", cache, checkpoint, gaps_of(high))
+        fitgmm(place / "gaps.h5", place / "gmm.json")
+    write_metrics(folder / "warmup/metrics.json", WARMUP, "warmup", 0, 0.6, 0.55, 0.4)
+    write_metrics(folder / "adapt/metrics.json", ADAPT, "adapt", 2, after, 0.56, 0.5)
+    return folder

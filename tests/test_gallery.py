@@ -1,0 +1,99 @@
+"""The gallery: which samples it shows, what it knows of them, and their pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from runs import WARMUP, gaps_of, write_table
+
+from avgap.data.cache import open_cache
+from avgap.gallery import (
+    clips_of,
+    most_imbalanced,
+    other_side,
+    picture_of_spectrogram,
+    planted_auc,
+    samples,
+    strip_of_frames,
+)
+from avgap.gaps import Gaps, read_gaps
+from avgap.mixture import Component, Mixture
+
+
+def test_the_most_imbalanced_are_ranked_even_where_the_posterior_is_one():
+    mixture = Mixture(Component(0.9, 0.0, 1e-4), Component(0.1, 0.9, 0.01))
+    gap = np.array([0.0, 0.8, 0.9, 0.85])
+    assert (mixture.posterior(gap[1:]) == 1).all()
+    assert most_imbalanced(gap, mixture) == [2, 3, 1, 0]
+
+
+def test_without_a_mixture_the_largest_gaps_of_either_sign_lead():
+    assert most_imbalanced(np.array([0.1, -0.9, 0.5]), None) == [1, 2, 0]
+
+
+def test_the_other_side_shows_only_gaps_worth_showing():
+    mixture = Mixture(Component(0.9, 0.0, 0.01), Component(0.1, 0.7, 0.01))
+    assert other_side(np.array([0.7, -0.5, -0.1, -0.3]), mixture) == [1, 3]
+
+
+def test_planted_auc_is_that_of_the_posterior_against_the_known_truth(cache, tmp_path):
+    mixture = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, 0.7, 0.01))
+    gap = np.zeros(60)
+    gap[:15] = 0.7  # the spoiled clips
+    clips = clips_of(open_cache(cache), "train")
+    ids = [f"train-{i}" for i in range(60)]
+    assert planted_auc(Gaps(gap=gap, id=ids), mixture, clips) == 1
+    gap[0], gap[59] = 0.0, 0.7  # one missed of 15, one of 45 taken for spoiled
+    # P(spoiled above clean) = (14·44 + ½·(14·1 + 1·44)) / (15·45)
+    expected = (14 * 44 + (14 + 44) / 2) / (15 * 45)
+    assert planted_auc(Gaps(gap=gap, id=ids), mixture, clips) == pytest.approx(expected)
+
+
+def test_planted_auc_is_unknown_without_the_truth_of_every_clip(cache):
+    mixture = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, 0.7, 0.01))
+    clips = clips_of(open_cache(cache), "train")
+    gap = np.linspace(0, 1, 3)
+    assert planted_auc(Gaps(gap=gap), mixture, clips) is None
+    assert planted_auc(Gaps(gap=gap, id=["x", "y", "z"]), mixture, clips) is None
+    spoiled = ["train-0", "train-1", "train-2"]
+    assert planted_auc(Gaps(gap=gap, id=spoiled), mixture, clips) is None
+
+
+def test_a_sample_is_shown_with_its_names_scores_and_pictures(cache, tmp_path):
+    write_table(tmp_path / "gaps.h5", cache, WARMUP, gaps_of(0.7))
+    table = read_gaps(tmp_path / "gaps.h5")
+    mixture = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, 0.7, 0.01))
+    (shown,) = samples(table, [1], mixture, clips_of(open_cache(cache), "train"))
+    assert (shown["id"], shown["label"], shown["corrupt"]) == ("train-1", "middle", "visual:noise")
+    assert shown["predicted"] == {"fused": "middle", "audio": "middle", "visual": "high"}
+    assert shown["prob"]["audio"] - shown["prob"]["visual"] == pytest.approx(shown["gap"])
+    assert shown["posterior"] == pytest.approx(1, abs=1e-3)
+    frames, spectrogram = (
+        Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for uri in shown["pictures"]
+    )
+    assert frames.size == (32, 16)  # two frames of 16 px
+    assert spectrogram.size == (16, 12)  # T × F
+
+
+def test_a_bare_table_of_gaps_is_shown_by_row_without_pictures():
+    (shown,) = samples(Gaps(gap=np.array([0.5])), [0], None, None)
+    assert shown["id"] == "row 1"
+    assert shown["label"] is None
+    assert shown["posterior"] is None
+    assert shown["pictures"] is None
+
+
+def test_low_frequencies_lie_at_the_bottom_of_the_picture():
+    audio = np.zeros((4, 10), np.float16)
+    audio[0] = 5  # the lowest frequency is loud
+    picture = np.asarray(picture_of_spectrogram(audio).convert("L"))
+    assert picture[3].min() > picture[:3].max()
+
+
+def test_large_frames_are_made_small():
+    frames = np.zeros((5, 256, 256, 3), np.uint8)
+    assert strip_of_frames(frames).size == (288, 96)

@@ -1,0 +1,241 @@
+"""One artifact in words, run folders as a page: what is said, linked, shown and refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import h5py
+import numpy as np
+import pytest
+from conftest import make_cache
+from runs import WARMUP, make_run, write_training
+
+from avgap.errors import InputError, OutputError
+from avgap.report import describe, page
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    return make_run(tmp_path / "run", cache)
+
+
+class Reader(HTMLParser):
+    """The tags, addresses and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.words, self.ids = [], [], [], []
+        self.pictures = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.tags.append(tag)
+        self.addresses += [named[k] for k in ("src", "href", "xlink:href") if k in named]
+        self.ids += [named["id"]] if "id" in named else []
+        if tag == "img":
+            self.pictures.append(named.get("alt"))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+# ---------------------------------------------------------------- one artifact
+
+
+def test_gaps_are_described_in_words_and_numbers(run):
+    text, data = describe(run / "gaps.h5")
+    assert f"{run / 'gaps.h5'}: avgap.gaps, format version 1" in text
+    assert "from checkpoint  aaaaaaaaaaaa…" in text
+    assert "60 samples, mean gap +0.1" in text
+    assert "█" in text
+    assert data["summary"]["quantiles"]["0%"] == pytest.approx(-0.3)
+    assert data["inputs"]["checkpoint"] == WARMUP
+
+
+def test_a_mixture_is_described_by_its_verdict(run):
+    text, data = describe(run / "gmm.json")
+    assert "samples are imbalanced, audio-dominant, centred at 0." in text
+    assert data["summary"]["components"]["imbalanced"]["dominant"] == "audio"
+
+
+def test_metrics_are_described_as_a_table_in_percent(run):
+    text, _ = describe(run / "adapt" / "metrics.json")
+    assert "400 samples of test, checkpoint of adapt step 2 epoch 3 (last), in percent" in text
+    assert re.search(r"fused +70\.00 +70\.00 +70\.00 +10\.00", text)
+
+
+def test_a_cache_is_described_with_its_planted_corruption(cache):
+    text, data = describe(cache)
+    assert "test: train 60, val 15, test 21 clips of 3 classes" in text
+    assert "corrupt  train: 15 clips visual:noise" in text
+    assert data["summary"]["corrupt"]["train"] == {"visual:noise": 15}
+
+
+def test_a_foreign_table_of_gaps_is_described_as_of_unknown_origin(tmp_path):
+    np.save(tmp_path / "gaps.npy", [0.1, 0.3, -0.2])
+    text, data = describe(tmp_path / "gaps.npy")
+    assert "a table of gaps of unknown origin" in text
+    assert data["summary"]["mean"] == pytest.approx(0.2 / 3)
+
+
+@pytest.mark.parametrize("name", ["gaps.h5", "gmm.json", "adapt/metrics.json"])
+def test_an_untouched_artifact_is_verified(run, name):
+    text, data = describe(run / name, verify=True)
+    assert "the content has this digest" in text
+    assert data["verified"]
+
+
+def test_a_changed_cache_is_found_out_by_verify(cache):
+    assert describe(cache, verify=True)[1]["verified"]
+    with h5py.File(cache, "r+") as file:
+        file["train/audio"][0, 0, 0] += 1
+    describe(cache)
+    with pytest.raises(InputError, match="is not what its stamp says"):
+        describe(cache, verify=True)
+
+
+def test_a_changed_mixture_is_found_out_by_verify(run):
+    path = run / "gmm.json"
+    keys = json.loads(path.read_text())
+    keys["components"]["imbalanced"]["mean"] += 0.01
+    path.write_text(json.dumps(keys))
+    with pytest.raises(InputError) as caught:
+        describe(path, verify=True)
+    assert caught.value.details[0] == f"stamp    {keys['digest']}"
+
+
+@pytest.mark.parametrize("name", ["missing.h5", "text.json", "text.txt"])
+def test_what_is_no_artifact_is_refused(tmp_path, name):
+    if name.startswith("text"):
+        (tmp_path / name).write_text("hello")
+    with pytest.raises(InputError, match=name):
+        describe(tmp_path / name)
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_page_stands_alone_and_shows_every_part(run, tmp_path):
+    result = page([run], tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    reader = Reader(html)
+    assert all(a.startswith(("data:image/png;base64,", "#")) for a in reader.addresses)
+    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    assert "url(http" not in html
+    assert "@import" not in html
+    assert reader.tags.count("figure") == 3
+    assert len(reader.pictures) == 2 * (12 + 1)
+    assert all(reader.pictures)
+    assert len(reader.ids) == len(set(reader.ids))
+    for words in ("after round 1", "train-59", "spoiled: visual:noise", WARMUP, "low", "ROC AUC"):
+        assert words in reader.text
+    assert result.as_dict()["planted_auc"] > 0.95
+    assert result.runs[0]["accuracy"]["adapt"]["fused"] == 0.7
+
+
+def test_the_verdict_says_what_happened_with_its_numbers(run, tmp_path):
+    page([run], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert "25 % of the 60 samples are imbalanced: the audio leads, by a gap about +0.6" in text
+    assert "on the test split from 60.0 % to 70.0 %, better; audio changed by +1.0 points" in text
+
+
+@pytest.mark.parametrize(
+    ("after", "words"), [(0.45, ", worse;"), (0.61, ", a difference that may be chance;")]
+)
+def test_a_loss_and_a_chance_difference_are_called_so(tmp_path, cache, after, words):
+    run = make_run(tmp_path / "run", cache, after=after)
+    page([run], tmp_path / "report.html")
+    assert words in Reader((tmp_path / "report.html").read_text()).text
+
+
+def test_what_users_wrote_is_shown_as_text(tmp_path, monkeypatch):
+    import conftest
+
+    hostile = ("<script>alert(1)</script>", '"><img src=x onerror=y>', "{{ 7 * 7 }}")
+    monkeypatch.setattr(conftest, "CLASSES", hostile)
+    cache = make_cache(tmp_path / "cache.h5")
+    run = make_run(tmp_path / "<b>run & co", cache)
+    page([run], tmp_path / "report.html")
+    reader = Reader((tmp_path / "report.html").read_text())
+    assert "script" not in reader.tags
+    assert "b" not in reader.tags
+    assert all(name in reader.text for name in (*hostile, "<b>run & co"))
+    assert "x" not in reader.addresses
+
+
+def test_several_runs_are_compared_first_and_then_shown_one_by_one(tmp_path, cache):
+    runs = [make_run(tmp_path / name, cache, after) for name, after in (("one", 0.7), ("two", 0.5))]
+    result = page(runs, tmp_path / "report.html")
+    reader = Reader((tmp_path / "report.html").read_text())
+    assert "The runs side by side" in reader.text
+    assert {"#run-1", "#run-2"} <= set(reader.addresses)
+    assert len(reader.ids) == len(set(reader.ids))
+    assert [r["accuracy"]["adapt"]["fused"] for r in result.runs] == [0.7, 0.5]
+
+
+def test_a_page_of_ours_is_replaced_and_a_foreign_file_refused(run, tmp_path):
+    output = tmp_path / "report.html"
+    page([run], output)
+    page([run], output)
+    output.write_text("<html>someone's own page</html>")
+    with pytest.raises(OutputError, match="is not a report of avgap"):
+        page([run], output)
+    assert output.read_text() == "<html>someone's own page</html>"
+
+
+def test_without_its_cache_the_gallery_says_so(run, tmp_path, cache, capsys):
+    cache.rename(tmp_path / "moved.h5")
+    result = page([run], tmp_path / "report.html")
+    reader = Reader((tmp_path / "report.html").read_text())
+    assert "No pictures: the cache was not found" in reader.text
+    assert reader.pictures == []
+    assert "the report has no pictures" in capsys.readouterr().err
+    assert result.as_dict()["planted_auc"] is None
+    page([run], tmp_path / "report.html", cache=tmp_path / "moved.h5")
+    assert Reader((tmp_path / "report.html").read_text()).pictures
+
+
+def test_a_given_cache_must_be_the_one_of_the_gaps(run, tmp_path):
+    other = make_cache(tmp_path / "other.h5", seed=1)
+    with pytest.raises(InputError, match="holds gaps of another cache"):
+        page([run], tmp_path / "report.html", cache=other)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_run_that_has_only_begun_makes_a_page_too(tmp_path):
+    write_training(tmp_path / "run" / "warmup", WARMUP, {"cache": "c"}, "warmup", [0, 0])
+    page([tmp_path / "run"], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert "No mixture was fitted in this run." in text
+    assert "No metrics in this run" in text
+    assert "No gaps in this run" in text
+
+
+def test_a_run_that_does_not_exist_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        page([tmp_path / "nowhere"], tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_of_gaps_and_mixtures_alone_never_loads_torch(run, tmp_path):
+    for checkpoint in run.rglob("*.pt"):
+        checkpoint.unlink()
+    code = (
+        "import sys; from pathlib import Path; from avgap.report import describe, page; "
+        "run = Path(sys.argv[1]); page([run], Path(sys.argv[2])); "
+        "describe(run / 'gaps.h5', verify=True); describe(run / 'gmm.json'); "
+        "assert 'torch' not in sys.modules"
+    )
+    words = [sys.executable, "-c", code, run, tmp_path / "report.html"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

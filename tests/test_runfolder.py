@@ -1,0 +1,54 @@
+"""A run folder: what is found in it, and how its artifacts are linked."""
+
+from __future__ import annotations
+
+import pytest
+from runs import ADAPT, gaps_of, make_run, write_table, write_training
+
+from avgap.errors import InputError
+from avgap.runfolder import read_run
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    return make_run(tmp_path / "run", cache)
+
+
+def test_artifacts_are_linked_by_digest_whatever_they_are_called(run):
+    (run / "adapt").rename(run / "second")
+    (run / "gmm.json").rename(run / "some-name.json")
+    there = read_run(run)
+    assert [m.name for m in there.moments] == ["after warm-up", "after round 1"]
+    assert all(m.gmm is not None for m in there.moments)
+    assert [line["phase"] for line in there.history] == ["warmup"] * 3 + ["adapt"] * 4
+    assert there.metrics["adapt"]["metrics"]["fused"]["accuracy"] == 0.7
+
+
+def test_the_gaps_of_the_final_checkpoint_come_last(run, cache):
+    write_table(run / "final.h5", cache, ADAPT, gaps_of(0.1))
+    assert [m.round for m in read_run(run).moments] == [0, 1, 2]
+
+
+def test_another_training_in_the_folder_does_not_enter_the_history(run):
+    write_training(run / "concat", "f" * 64, {"cache": "c"}, "warmup", [0] * 9)
+    assert len(read_run(run).history) == 7
+
+
+def test_without_checkpoints_the_logs_still_give_the_history(run):
+    for checkpoint in run.rglob("*.pt"):
+        checkpoint.unlink()
+    assert [line["phase"] for line in read_run(run).history] == ["warmup"] * 3 + ["adapt"] * 4
+
+
+def test_a_folder_without_artifacts_is_refused(tmp_path):
+    (tmp_path / "notes.json").write_text("{}")
+    with pytest.raises(InputError) as caught:
+        read_run(tmp_path)
+    assert "holds no artifacts of avgap" in caught.value.what
+    assert "notes.json" in caught.value.details[0]
+
+
+def test_a_damaged_log_is_named(run):
+    (run / "warmup" / "log.jsonl").write_text('{"phase": ')
+    with pytest.raises(InputError, match=r"log\.jsonl is corrupt"):
+        read_run(run)

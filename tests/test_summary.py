@@ -1,0 +1,55 @@
+"""Words and letters for the terminal: the verdict's lines and the histogram."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from avgap import summary
+from avgap.mixture import Component, Mixture
+
+MIXTURE = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, -0.5, 0.04))
+STRONG = {"supported": True, "separation": 3.16, "delta_bic": 1234.5, "dip_p": 0.001}
+
+
+def test_the_verdict_is_three_lines_in_words():
+    assert summary.verdict(MIXTURE, STRONG, 6028).splitlines() == [
+        "25 % of 6,028 samples are imbalanced, visual-dominant, centred at -0.50 (σ 0.2)",
+        "75 % are balanced, centred at 0.00 (σ 0.1)",
+        "two components are supported: separation 3.2 σ, ΔBIC 1,234, dip p ≤ 0.001",
+    ]
+
+
+def test_weak_evidence_is_said_aloud():
+    weak = {"supported": False, "separation": 0.4, "delta_bic": 12.0, "dip_p": 0.9}
+    assert "two components are NOT supported" in summary.verdict(MIXTURE, weak, 10)
+
+
+def test_every_sample_is_counted_once():
+    gap = np.array([-1.0, -0.3, 0.0, 0.1, 0.3, 0.7, 0.7, 1.0])
+    counts = [int(line.split()[3]) for line in summary.histogram(gap).splitlines()[1:]]
+    assert sum(counts) == 8
+    assert max(counts) == 2
+
+
+def test_bars_are_split_by_the_posterior():
+    lines = summary.histogram(np.array([0.0, 0.0, -0.5, -0.5]), MIXTURE).splitlines()
+    bars = {re.sub(r"[^█░]", "", line)[:1] for line in lines[1:] if "█" in line or "░" in line}
+    assert bars == {"█", "░"}
+    assert lines[0] == "gap = audio − visual, 4 samples   █ balanced  ░ imbalanced"
+
+
+@pytest.mark.parametrize("width", [1, 0.3, 0.01, 1e-4, 1e-7, 0])
+def test_bins_are_few_and_hold_every_gap(width):
+    gap = 0.3 + width * (np.random.default_rng(0).random(500) - 0.5)
+    edges = summary.bins(gap)
+    assert len(edges) - 1 <= 24
+    assert np.histogram(gap, edges)[0].sum() == 500
+    assert (np.diff(edges) > 0).all()
+
+
+def test_the_histogram_fits_a_terminal():
+    gap = np.random.default_rng(0).uniform(-1, 1, 2_000_000)
+    assert max(map(len, summary.histogram(gap).splitlines())) <= 100
