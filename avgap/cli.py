@@ -141,7 +141,7 @@ def prepare(
         force=force,
         dry_run=dry_run,
     )
-    console.result("", result.as_dict(), as_json=as_json)
+    console.result(result.table(), result.as_dict(), as_json=as_json)
     if not dry_run:
         _done(output, result.status == "up to date")
         console.suggest(_line("warmup", output, "-o", "warmup"))
@@ -386,7 +386,7 @@ def evaluate(
     if output == _STDOUT:
         console.artifact(result.text)
         return
-    console.result("", result.as_dict(), as_json=as_json)
+    console.result(result.table(), result.as_dict(), as_json=as_json)
     _done(output, result.up_to_date)
     if save_predictions is not None:
         console.wrote(save_predictions)

@@ -6,14 +6,16 @@ import shlex
 from pathlib import Path
 
 _LINES = """
-prepare demo {0}/media -o {0}/cache.h5 --frames 2 --frame-size 32 --audio-recipe logmel
+prepare demo {0}/media -o {0}/cache.h5 --frames 4 --frame-size 32 --audio-recipe logmel
     --sample-rate 8000 --seconds 1 --n-fft 256 --hop-length 128 --mels 40
-warmup {0}/cache.h5 -o {0}/run/warmup --encoder small --epochs 12 --batch-size 32
+warmup {0}/cache.h5 -o {0}/run/warmup --encoder small --epochs 5 --batch-size 32
     --optimizer adam --lr 1e-3
 gaps {0}/cache.h5 --checkpoint {0}/run/warmup/checkpoint.pt -o {0}/run/gaps.h5
 fitgmm {0}/run/gaps.h5 -o {0}/run/gmm.json
 adapt {0}/cache.h5 --checkpoint {0}/run/warmup/checkpoint.pt -o {0}/run/adapt --steps 4 --epochs 3
 evaluate {0}/cache.h5 --checkpoint {0}/run/warmup/checkpoint.pt -o {0}/run/warmup/metrics.json
+gaps {0}/cache.h5 --checkpoint {0}/run/adapt/checkpoint.pt -o {0}/run/adapt/gaps.h5
+fitgmm {0}/run/adapt/gaps.h5 -o {0}/run/adapt/gmm.json
 evaluate {0}/cache.h5 --checkpoint {0}/run/adapt/checkpoint.pt -o {0}/run/adapt/metrics.json
 report {0}/run -o {0}/report.html
 """

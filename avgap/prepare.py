@@ -46,6 +46,16 @@ class Prepared:
         """The result as plain values, for --json."""
         return {**parameters(self), "classes": list(self.classes)}
 
+    def table(self) -> str:
+        """Clips per split and class, for a terminal."""
+        names = [name for name in SPLITS if self.sizes[name]]
+        rows = [
+            [console.safe(label), *(str(self.counts[name].get(label, 0)) for name in names)]
+            for label in self.classes
+        ]
+        rows.append(["all", *(str(self.sizes[name]) for name in names)])
+        return console.table([self.dataset, *names], rows)
+
 
 def prepare(
     dataset: str,

@@ -23,7 +23,7 @@ from avgap.errors import OutputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PER_DIGIT = {"train": 64, "val": 10, "test": 16}
+PER_DIGIT = {"train": 90, "val": 15, "test": 25}
 SPOILED = 0.2  # share of the clips whose picture carries no digit
 _SEED = 2025
 _SIZE = 64  # px
@@ -32,8 +32,8 @@ _SECONDS = 1
 _RATE = 16000  # Hz
 _LOW = (697, 770, 852, 941)  # Hz; the two tones of a telephone's keys
 _HIGH = (1209, 1336, 1477)  # Hz
-_NOISE_DB = (5.0, 18.0)  # noise over tones, dB; drawn per clip
-_GRAIN = 20.0  # standard deviation of the camera's noise, in 0…255
+_NOISE_DB = (0.0, 10.0)  # noise over tones, dB; drawn per clip
+_GRAIN = 12.0  # standard deviation of the camera's noise, in 0…255
 
 
 class _Scene(NamedTuple):
@@ -93,21 +93,23 @@ def _scenes() -> list[_Scene]:
 
 
 def _pictures(scene: _Scene, generator: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
-    """The frames (H, W, 3): a digit that drifts and changes its brightness, or texture alone."""
+    """The frames (H, W, 3): a digit that drifts and changes its brightness, or noise alone."""
+    size, moments = _SIZE, np.linspace(0, 1, _FPS * _SECONDS)
+    if scene.spoiled:
+        for _ in moments:
+            yield np.repeat(generator.integers(0, 256, (size, size, 1), np.uint8), 3, axis=2)
+        return
     from PIL import Image
 
-    small = generator.random((16, 16)) if scene.spoiled else scene.image
-    side = _SIZE if scene.spoiled else int(generator.integers(40, 53))
-    large = Image.fromarray((small * 255).astype(np.uint8)).resize(
-        (side, side), Image.Resampling.BICUBIC
-    )
-    start, stop = generator.integers(0, _SIZE - side + 1, (2, 2))
-    light = generator.uniform(0.5, 1.0, 2)
-    count = _FPS * _SECONDS
-    for step in np.linspace(0, 1, count):
-        canvas = np.full((_SIZE, _SIZE), 40.0)
-        y, x = np.round(start + step * (stop - start)).astype(int)
-        canvas[y : y + side, x : x + side] += np.asarray(large) * (light @ (1 - step, step)) * 0.8
+    side = int(generator.integers(50, 61))
+    small = Image.fromarray((scene.image * 255).astype(np.uint8))
+    large = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)) * 0.8
+    start, stop = generator.integers(0, size - side + 1, (2, 2))
+    light = generator.uniform(0.6, 1.0, 2)
+    for moment in moments:
+        canvas = np.full((size, size), 40.0)
+        y, x = np.round(start + moment * (stop - start)).astype(int)
+        canvas[y : y + side, x : x + side] += large * (light @ (1 - moment, moment))
         canvas += generator.normal(0, _GRAIN, canvas.shape)
         yield np.repeat(np.clip(canvas, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
