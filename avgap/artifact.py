@@ -11,9 +11,11 @@ import csv
 import hashlib
 import json
 import os
+import pickle
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -311,9 +313,33 @@ def stamp_keys_of_comment(line: str) -> dict[str, Any]:
 
 
 def _stamp_of_pt(path: Path) -> dict[str, Any]:
-    from avgap.checkpoint import read_checkpoint_file
+    return read_tensors(path, mapped=True)
 
-    return read_checkpoint_file(path)
+
+def read_tensors(path: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """The keys of a .pt file, tensors on the CPU; no code in it is run. mapped: tensors unread.
+
+    Raises InputError: missing, truncated, foreign, or more than tensors and plain values.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch muses about foreign pickles; we refuse them
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is not a checkpoint of avgap",
+            ["it holds more than tensors and plain values, and was not loaded"],
+        ) from error
+    # A file made to deceive can fail in any way; whichever it is, it is the file that is wrong.
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a checkpoint", [first_line(error)]) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is not a checkpoint of avgap", ["it carries no avgap stamp"])
+    return content
 
 
 # ---------------------------------------------------------------- the same question?

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import torch
 
 from avgap import artifact
-from avgap.artifact import Question, Stamp, first_line
+from avgap.artifact import Question, Stamp
 from avgap.errors import AvgapError, InputError
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual
@@ -96,31 +94,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         torch.save(content, part)
 
 
-def read_checkpoint_file(path: Path) -> dict[str, Any]:
-    """The keys of a checkpoint file. Raises InputError: missing, truncated, foreign, code."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch muses about foreign pickles; we refuse them
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path} is not a checkpoint of avgap",
-            ["it holds more than tensors and plain values, and was not loaded"],
-        ) from error
-    # A file made to deceive can fail in any way; whichever it is, it is the file that is wrong.
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as a checkpoint", [first_line(error)]) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a checkpoint of avgap", ["it carries no avgap stamp"])
-    return content
-
-
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint onto the CPU. Raises InputError: unreadable, foreign, incomplete."""
     path = Path(path)
-    content = read_checkpoint_file(path)
+    content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
     artifact.expect(stamp, "avgap.checkpoint", path)
     try:

@@ -24,5 +24,5 @@ report {0}/run -o {0}/report.html
 def command_lines(folder: Path) -> list[list[str]]:
     """The demo's command lines, as words after `avgap`; the last writes the page."""
     lines = _LINES.replace("\n    ", " ").strip().splitlines()
-    # The folder is put in after splitting, so that a blank or a quote in its name stays a character.
+    # Put in after splitting: a blank or a quote in the folder's name stays a character.
     return [[word.replace("{0}", str(folder)) for word in shlex.split(line)] for line in lines]

@@ -1,4 +1,4 @@
-"""Algorithm 1, phase 2: by hand equals by machine, broken equals unbroken, words where it may hurt."""
+"""Algorithm 1, phase 2: by hand = by machine, broken = unbroken, clear warnings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import make_cache
 
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
@@ -17,7 +18,6 @@ from avgap.gaps import gaps
 from avgap.run import Folder
 from avgap.settings import Adaptive, Network, Training
 from avgap.warmup import warmup
-from conftest import make_cache
 
 
 @pytest.fixture

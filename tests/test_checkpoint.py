@@ -61,7 +61,7 @@ def test_a_hostile_checkpoint_runs_no_code(tmp_path: Path, writer: str) -> None:
     else:
         path.write_bytes(pickle.dumps(content))
     with pytest.raises(
-        InputError, match="is not a checkpoint of avgap\n  it holds more than tensors"
+        InputError, match=r"is not a checkpoint of avgap\n  it holds more than tensors"
     ):
         read_checkpoint(path)
     assert not witness.exists()

@@ -76,6 +76,7 @@ def test_a_checkpoint_for_other_shapes_is_refused(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import conftest
+
     from avgap.settings import FrameRecipe
 
     monkeypatch.setattr(conftest, "CLASSES", ("low", "middle", "top"))
@@ -141,5 +142,5 @@ def test_a_bad_table_says_what_is_wrong(tmp_path: Path, content: str, words: str
 
 def test_a_pickle_named_npy_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}]), allow_pickle=True)
-    with pytest.raises(InputError, match="cannot be read as .npy"):
+    with pytest.raises(InputError, match="cannot be read as"):
         read_gaps(tmp_path / "a.npy")

@@ -165,7 +165,7 @@ def test_a_log_that_is_not_ours_is_never_overwritten(cache: Path, tmp_path: Path
 
 
 def test_a_loss_that_is_not_finite_stops_with_what_to_try(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the loss is (nan|inf) in epoch .* of warmup") as caught:
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) in epoch .* of warmup") as caught:
         run(cache, tmp_path / "w", optimizer="sgd", lr=1e12, epochs=5)
     assert caught.value.hint == "a smaller --lr than 1e+12"
 
