@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from avgap.checkpoint import load_checkpoint
     from avgap.data.cache import Cache, open_cache
     from avgap.fitgmm import fit_mixture
-    from avgap.gaps import Gaps, read_gaps
+    from avgap.gapfile import Gaps, read_gaps
     from avgap.mixture import Mixture
     from avgap.models.scores import modality_gap
 
@@ -29,13 +29,13 @@ __all__ = [
 # Imported on first use, so that `import avgap` and `avgap --help` stay light.
 _HOMES = {
     "Cache": "avgap.data.cache",
-    "Gaps": "avgap.gaps",
+    "Gaps": "avgap.gapfile",
     "Mixture": "avgap.mixture",
     "fit_mixture": "avgap.fitgmm",
     "load_checkpoint": "avgap.checkpoint",
     "modality_gap": "avgap.models.scores",
     "open_cache": "avgap.data.cache",
-    "read_gaps": "avgap.gaps",
+    "read_gaps": "avgap.gapfile",
 }
 
 

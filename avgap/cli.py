@@ -222,8 +222,8 @@ def gaps(
     """
     console.setup(quiet=quiet)
     _one_result(output, as_json)
+    from avgap.gapfile import gaps_as_csv
     from avgap.gaps import gaps as stage
-    from avgap.gaps import gaps_as_csv
     from avgap.summary import histogram
 
     result = stage(

@@ -15,7 +15,8 @@ from avgap.checkpoint import Checkpoint, read_checkpoint, rebuild
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import resident
 from avgap.device import choose_device, choose_precision
-from avgap.gaps import GapPass, Gaps, measure
+from avgap.gapfile import Gaps
+from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
 from avgap.run import check_fits
 

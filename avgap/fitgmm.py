@@ -21,7 +21,7 @@ from avgap import artifact, console, summary
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.errors import InputError
 from avgap.evidence import at_floor, diagnose
-from avgap.gaps import Gaps, read_gaps
+from avgap.gapfile import Gaps, read_gaps
 from avgap.mixture import ROLE_RULE, Component, Mixture
 from avgap.settings import Fit, parameters
 

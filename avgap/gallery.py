@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact
-from avgap.gaps import Gaps
+from avgap.gapfile import Gaps
 from avgap.mixture import Mixture
 
 if TYPE_CHECKING:

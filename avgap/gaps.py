@@ -1,204 +1,27 @@
-"""③ The modality gap of every sample: checkpoint and cache → gaps.h5. Eq. 4 and 6.
-
-This file holds the table of gaps as an artifact, which needs no torch, and the stage that makes it.
-"""
+"""③ The modality gap of every sample: checkpoint and cache → gaps.h5. Eq. 4 and 6."""
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from avgap import artifact
-from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.artifact import STANDARD_STREAM, Question, Stamp
+from avgap.checkpoint import read_checkpoint, rebuild
+from avgap.data.cache import open_cache
+from avgap.data.resident import Resident, resident
+from avgap.device import choose_device, choose_precision
 from avgap.errors import InputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-_COLUMNS = ("audio_prob", "visual_prob", "gap")
-_PREDICTIONS = ("fused_pred", "audio_pred", "visual_pred")
-_LOGITS = ("fused_logits", "audio_logits", "visual_logits")
-
-
-@dataclass(frozen=True)
-class Gaps:
-    """The gaps of N samples in cache order. Foreign tables have a gap column and maybe an id.
-
-    id, label: (N,). audio_prob, visual_prob: softmax score of the true class, (N,), Eq. 4.
-    gap: audio_prob − visual_prob, (N,) in [−1, 1], > 0 audio-dominant, Eq. 6.
-    fused_pred, audio_pred, visual_pred: predicted class index, (N,). *_logits: (N, M) or None.
-    """
-
-    gap: NDArray[np.float64]
-    id: list[str] | None = None
-    label: NDArray[np.int64] | None = None
-    audio_prob: NDArray[np.float64] | None = None
-    visual_prob: NDArray[np.float64] | None = None
-    fused_pred: NDArray[np.int64] | None = None
-    audio_pred: NDArray[np.int64] | None = None
-    visual_pred: NDArray[np.int64] | None = None
-    fused_logits: NDArray[np.float32] | None = None
-    audio_logits: NDArray[np.float32] | None = None
-    visual_logits: NDArray[np.float32] | None = None
-    stamp: Stamp | None = None  # None: a table of unknown origin
-
-    def __len__(self) -> int:
-        return len(self.gap)
-
-    def digest(self) -> str:
-        """The digest of the content: ids, labels and every array, not the stamp."""
-        arrays = {name: getattr(self, name) for name in (*_COLUMNS, *_PREDICTIONS, *_LOGITS)}
-        return artifact.digest("gaps", self.id, self.label, arrays)
-
-
-def read_gaps(path: str | Path) -> Gaps:
-    """Read a table of gaps: ours (.h5, .csv, "-" for CSV on stdin), or foreign .h5, .csv, .npy.
-
-    Raises InputError: missing, corrupt, no gap column, a value that is not a number in [−1, 1].
-    """
-    if str(path) == STANDARD_STREAM:
-        table = _from_csv(sys.stdin.read(), "standard input")
-    else:
-        path = Path(path)
-        readers = {".h5": _from_hdf5, ".csv": _from_csv_file, ".npy": _from_npy}
-        if not path.exists():
-            raise InputError(f"{path} does not exist")
-        if path.suffix not in readers:
-            raise InputError(
-                f"{path} is not a table of gaps", [f"known endings: {', '.join(readers)}"]
-            )
-        table = readers[path.suffix](path)
-    _check(table, path)
-    return table
-
-
-def write_gaps(path: Path, table: Gaps) -> None:
-    """Write a table of gaps as .h5, or as .csv (stamp, then one row per sample, no logits)."""
-    if path.suffix == ".csv":
-        artifact.write_text(path, gaps_as_csv(table))
-        return
-    import h5py
-
-    if table.stamp is None:
-        raise ValueError("a table of gaps is written with its stamp")
-    with artifact.atomic(path) as part, h5py.File(part, "w") as file:
-        artifact.stamp_hdf5(file, table.stamp)
-        if table.id is not None:
-            file.create_dataset("id", data=table.id, dtype=h5py.string_dtype())
-        for name in ("label", *_COLUMNS, *_PREDICTIONS, *_LOGITS):
-            if getattr(table, name) is not None:
-                file.create_dataset(name, data=getattr(table, name))
-
-
-def gaps_as_csv(table: Gaps) -> str:
-    """The table as CSV text: the stamp in a leading comment line, a header, one row per sample."""
-    if table.stamp is None:
-        raise ValueError("a table of gaps is written with its stamp")
-    names = ("label", *_COLUMNS, *_PREDICTIONS)
-    columns = {"id": table.id} if table.id is not None else {}
-    columns |= {n: getattr(table, n).tolist() for n in names if getattr(table, n) is not None}
-    text = io.StringIO()
-    artifact.to_csv(table.stamp, columns, text)
-    return text.getvalue()
-
-
-# ---------------------------------------------------------------- reading, by kind of file
-
-
-def _from_hdf5(path: Path) -> Gaps:
-    with artifact.open_hdf5(path) as file:
-        keys = artifact.stamp_keys_of_hdf5(file)
-        stamp = artifact.parse_stamp(keys, path) if "format" in keys else None
-        if stamp is not None:
-            artifact.expect(stamp, "avgap.gaps", path)
-        if "gap" not in file:
-            raise InputError(
-                f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
-            )
-        arrays = {n: file[n][:] for n in (*_COLUMNS, *_PREDICTIONS, *_LOGITS, "label") if n in file}
-        ids = file["id"].asstr()[:].tolist() if "id" in file else None
-    return Gaps(id=ids, stamp=stamp, **arrays)
-
-
-def _from_csv_file(path: Path) -> Gaps:
-    try:
-        return _from_csv(path.read_text(encoding="utf-8-sig"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-
-
-def _from_csv(text: str, name: str) -> Gaps:
-    first, _, rest = text.partition("\n")
-    keys = artifact.stamp_keys_of_comment(first)
-    stamp = artifact.parse_stamp(keys, name) if keys else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", name)
-    rows = list(csv.DictReader(io.StringIO(rest if keys else text)))
-    header = list(rows[0]) if rows else [c for c in first.split(",") if c and not keys]
-    if not rows:
-        raise InputError(f"{name} is empty", [f"columns: {', '.join(header)}"] if header else [])
-    if "gap" not in rows[0]:
-        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(map(str, header))}"])
-
-    def column(column_name: str, kind: type) -> Any:
-        if column_name not in rows[0]:
-            return None
-        values, bad = [], []
-        for number, row in enumerate(rows, start=1):
-            try:
-                values.append(kind(row[column_name]))
-            except (TypeError, ValueError):
-                bad.append(f"row {number}: {row[column_name]!r}")
-        if bad:
-            raise InputError(f"{name}: {column_name} is not a number in {len(bad)} rows", bad[:10])
-        return np.array(values)
-
-    arrays = {n: column(n, float) for n in _COLUMNS} | {n: column(n, int) for n in _PREDICTIONS}
-    ids = [str(row["id"]) for row in rows] if "id" in rows[0] else None
-    # A foreign table may name its classes; only ours promises indices.
-    label = column("label", int) if stamp is not None else None
-    return Gaps(id=ids, label=label, stamp=stamp, **arrays)
-
-
-def _from_npy(path: Path) -> Gaps:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as .npy", [str(error)]) from error
-    if values.ndim != 1 or values.dtype.kind not in "fiu":
-        raise InputError(f"{path}: gaps are one row of numbers, not {values.dtype} {values.shape}")
-    return Gaps(gap=values.astype(np.float64))
-
-
-def _check(table: Gaps, path: str | Path) -> None:
-    if len(table) == 0:
-        raise InputError(f"{path} is empty", ["it holds no samples"])
-    if table.gap.ndim != 1 or table.gap.dtype.kind not in "fiu":
-        raise InputError(f"{path}: gaps are one column of numbers")
-    uneven = [
-        name
-        for name in ("id", "label", *_COLUMNS, *_PREDICTIONS, *_LOGITS)
-        if getattr(table, name) is not None and len(getattr(table, name)) != len(table)
-    ]
-    if uneven:
-        raise InputError(f"{path} is corrupt", [f"{n} has another length than gap" for n in uneven])
-    named = table.id if table.id is not None else [f"row {i}" for i in range(1, len(table) + 1)]
-    bad = np.flatnonzero(~(np.abs(table.gap) <= 1))
-    if bad.size:
-        lines = [f"{named[i]}: {table.gap[i]}" for i in bad[:10]]
-        more = [f"and {bad.size - 10} more"] if bad.size > 10 else []
-        raise InputError(
-            f"{path}: {bad.size} of {len(table)} gaps are not numbers in [-1, 1]", lines + more
-        )
-
-
-# ---------------------------------------------------------------- the stage
+from avgap.gapfile import Gaps, read_gaps, write_gaps
+from avgap.inference import predict
+from avgap.models.audiovisual import AudioVisual
+from avgap.models.scores import true_class_prob
+from avgap.run import check_fits
+from avgap.training import INFERENCE_BATCH_SIZE
 
 
 @dataclass(frozen=True)
@@ -236,12 +59,6 @@ def gaps(
     force: bool = False,
 ) -> Collected:
     """Measure the gap of every sample of a split. Raises InputError, OutputError."""
-    from avgap.checkpoint import read_checkpoint, rebuild
-    from avgap.data.cache import open_cache
-    from avgap.data.resident import resident
-    from avgap.device import choose_device, choose_precision
-    from avgap.run import check_fits
-
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
     device = choose_device(device_name)
@@ -283,15 +100,15 @@ class GapPass:
         """The table at output when it answers this question already. Raises OutputError."""
         if str(output) == STANDARD_STREAM:
             return None
-        question = artifact.Question("avgap.gaps", self.inputs, self.parameters)
+        question = Question("avgap.gaps", self.inputs, self.parameters)
         if artifact.settle(Path(output), question, force=force) is None:
             return None
         return read_gaps(output)
 
-    def run(self, model: Any, data: Any, image_size: int, output: str | Path) -> Collected:
+    def run(
+        self, model: AudioVisual, data: Resident, image_size: int, output: str | Path
+    ) -> Collected:
         """Measure the samples of data with model and write the table (unless output is "-")."""
-        import time
-
         started = time.monotonic()
         table = measure(model, data, image_size, self)
         stamp = Stamp(
@@ -308,15 +125,11 @@ class GapPass:
         return Collected(table, str(output), up_to_date=False)
 
 
-def measure(model: Any, data: Any, image_size: int, options: GapPass) -> Gaps:
-    """The gaps of the samples of data (a Resident), float64 from fp32 logits, in cache order.
+def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPass) -> Gaps:
+    """The gaps of the samples of data, float64 from fp32 logits, in cache order.
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    from avgap.inference import predict
-    from avgap.models.scores import true_class_prob
-    from avgap.training import INFERENCE_BATCH_SIZE
-
     size = options.batch_size or INFERENCE_BATCH_SIZE
     out = predict(model, data, image_size, size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()

@@ -19,7 +19,7 @@ from avgap import artifact, console, summary
 from avgap.artifact import Stamp
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import mixture_digest, read_mixture
-from avgap.gaps import Gaps, read_gaps
+from avgap.gapfile import Gaps, read_gaps
 
 MODALITIES = ("fused", "audio", "visual")
 GENERATOR = '<meta name="generator" content="avgap '

@@ -12,7 +12,7 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.errors import InputError
 from avgap.fitgmm import GmmFile, read_mixture
-from avgap.gaps import Gaps, read_gaps
+from avgap.gapfile import Gaps, read_gaps
 
 _ENDINGS = (".h5", ".json", ".csv", ".pt")
 
@@ -79,9 +79,7 @@ def _walk(path: Path) -> tuple[list[Found], list[str]]:
         try:
             progress: dict[str, Any] = {}
             if file.suffix == ".pt":
-                from avgap.checkpoint import read_checkpoint_file
-
-                content = read_checkpoint_file(file)
+                content = artifact.read_tensors(file, mapped=True)
                 stamp = artifact.parse_stamp(content, file)
                 progress = dict(content.get("progress") or {})
             else:

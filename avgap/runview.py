@@ -15,7 +15,7 @@ from avgap import console, figures, gallery
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gallery import Clips
-from avgap.gaps import Gaps
+from avgap.gapfile import Gaps
 from avgap.runfolder import Moment, RunFolder
 
 MODALITIES = ("fused", "audio", "visual")

@@ -11,7 +11,7 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.data.cache import open_cache
 from avgap.fitgmm import fitgmm
-from avgap.gaps import Gaps, write_gaps
+from avgap.gapfile import Gaps, write_gaps
 
 WARMUP, ADAPT = "a" * 64, "b" * 64
 N = 60

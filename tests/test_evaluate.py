@@ -10,7 +10,7 @@ import pytest
 
 from avgap.errors import OutputError
 from avgap.evaluate import evaluate
-from avgap.gaps import read_gaps
+from avgap.gapfile import read_gaps
 from avgap.settings import Network, Training
 from avgap.warmup import warmup
 

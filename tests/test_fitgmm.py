@@ -15,7 +15,7 @@ from avgap import artifact
 from avgap.artifact import Question, Stamp
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fit_mixture, fitgmm, mixture_digest, read_mixture, starts
-from avgap.gaps import Gaps, write_gaps
+from avgap.gapfile import Gaps, write_gaps
 from avgap.mixture import Component, Mixture
 from avgap.settings import Fit
 

@@ -20,7 +20,7 @@ from avgap.gallery import (
     samples,
     strip_of_frames,
 )
-from avgap.gaps import Gaps, read_gaps
+from avgap.gapfile import Gaps, read_gaps
 from avgap.mixture import Component, Mixture
 
 

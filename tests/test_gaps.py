@@ -16,7 +16,8 @@ from avgap.checkpoint import load_checkpoint
 from avgap.data.augment import whole_frames
 from avgap.data.cache import open_cache
 from avgap.errors import InputError, OutputError
-from avgap.gaps import gaps, gaps_as_csv, read_gaps
+from avgap.gapfile import gaps_as_csv, read_gaps
+from avgap.gaps import gaps
 from avgap.models.scores import modality_gap
 from avgap.settings import Network, Training
 from avgap.warmup import warmup

@@ -1,0 +1,57 @@
+"""What all our files share: a stamp, a digest of the content, atomic writing, "same question?".
+
+Every artifact records the question that it answers: the digests of its inputs and every resolved
+parameter that can change the answer. The same question again confirms or finishes the work; another
+question over the same file is refused. Where and when never belong to a question.
+"""
+
+from avgap.artifact.question import compare, settle
+from avgap.artifact.reading import (
+    first_line,
+    open_hdf5,
+    read_json,
+    read_stamp,
+    read_tensors,
+    stamp_keys_of_comment,
+    stamp_keys_of_hdf5,
+)
+from avgap.artifact.stamp import (
+    FORMAT_VERSION,
+    FORMATS,
+    STANDARD_STREAM,
+    Question,
+    Stamp,
+    digest,
+    expect,
+    hint,
+    parse_stamp,
+    provenance,
+)
+from avgap.artifact.writing import atomic, stamp_hdf5, to_csv, to_json, write_text
+
+__all__ = [
+    "FORMATS",
+    "FORMAT_VERSION",
+    "STANDARD_STREAM",
+    "Question",
+    "Stamp",
+    "atomic",
+    "compare",
+    "digest",
+    "expect",
+    "first_line",
+    "hint",
+    "open_hdf5",
+    "parse_stamp",
+    "provenance",
+    "read_json",
+    "read_stamp",
+    "read_tensors",
+    "settle",
+    "stamp_hdf5",
+    "stamp_keys_of_comment",
+    "stamp_keys_of_hdf5",
+    "to_csv",
+    "to_json",
+    "write_text",
+]

@@ -1,0 +1,55 @@
+"""The same question? Then confirm; another? Then refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from avgap.artifact.reading import read_stamp
+from avgap.artifact.stamp import Question, Stamp, in_words
+from avgap.errors import AvgapError, OutputError
+
+
+def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
+    """The stamp of path when it answers this question already; None when it is to be (re)made.
+
+    Raises OutputError when path answers another question (without force), or is no file of ours
+    (always: force replaces only what avgap wrote).
+    """
+    if not path.exists():
+        return None
+    try:
+        stamp = read_stamp(path)
+    except AvgapError as error:
+        raise OutputError(
+            f"{path} exists and is not an avgap artifact", [error.what], "another -o"
+        ) from error
+    differences = compare(stamp.question, question)
+    if not differences:
+        return stamp
+    if force:
+        return None
+    raise OutputError(
+        f"{path} answers another question", differences, "another -o, or --force to replace it"
+    )
+
+
+def compare(there: Question, asked: Question) -> list[str]:
+    """What differs between two questions, one line each; empty when they are the same."""
+    if there.format != asked.format:
+        return [f"it is {in_words(there.format)}, asked for is {in_words(asked.format)}"]
+    lines = []
+    for name in sorted({*there.inputs, *asked.inputs}):
+        old, new = there.inputs.get(name), asked.inputs.get(name)
+        if old != new:
+            lines.append(f"{name}: {_short(old)} there, {_short(new)} asked for")
+    stored = json.loads(json.dumps(dict(asked.parameters)))  # tuples and such as a file holds them
+    for name in sorted({*there.parameters, *stored}):
+        before, now = there.parameters.get(name, "absent"), stored.get(name, "absent")
+        if before != now:
+            lines.append(f"{name}: {before} there, {now} asked for")
+    return lines
+
+
+def _short(digest: str | None) -> str:
+    return "none" if digest is None else f"{digest[:12]}…"

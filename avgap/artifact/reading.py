@@ -1,0 +1,144 @@
+"""Reading: whatever is missing, truncated, foreign or hostile is a clear error."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
+from avgap.errors import AvgapError, InputError
+
+
+def read_stamp(path: Path) -> Stamp:
+    """The stamp of any artifact of ours. Raises InputError: missing, corrupt, foreign, or newer."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not an artifact")
+    readers = {
+        ".h5": _stamp_of_hdf5,
+        ".json": _stamp_of_json,
+        ".csv": _stamp_of_csv,
+        ".pt": _stamp_of_pt,
+    }
+    reader = readers.get(path.suffix)
+    if reader is None:
+        raise InputError(
+            f"{path} is not an avgap artifact", [f"known endings: {', '.join(readers)}"]
+        )
+    return parse_stamp(reader(path), path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The whole of a JSON file. Raises InputError when it is not one JSON object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} cannot be read as JSON", [str(error)]) from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
+    return data
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading. Raises InputError when it is missing, truncated or foreign."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read as HDF5", [first_line(error)], "make it again"
+        ) from error
+    try:
+        with file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        if isinstance(error, AvgapError):
+            raise
+        raise InputError(f"{path} is corrupt", [first_line(error)], "make it again") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or the name of its kind."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
+    """The stamp's keys from an open h5py file (those that are there)."""
+    keys: dict[str, Any] = {}
+    for key in STAMP_KEYS:
+        if key in file.attrs:
+            value = file.attrs[key]
+            keys[key] = int(value) if key == "format_version" else str(value)
+    for key in ("inputs", "parameters", "provenance", "hints"):
+        try:
+            keys[key] = json.loads(keys[key])
+        except (KeyError, json.JSONDecodeError):
+            keys[key] = None
+    return keys
+
+
+def _stamp_of_hdf5(path: Path) -> dict[str, Any]:
+    with open_hdf5(path) as file:
+        return stamp_keys_of_hdf5(file)
+
+
+def _stamp_of_json(path: Path) -> dict[str, Any]:
+    return read_json(path)
+
+
+def _stamp_of_csv(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return stamp_keys_of_comment(file.readline())
+
+
+def stamp_keys_of_comment(line: str) -> dict[str, Any]:
+    """The stamp's keys from the leading comment line of a CSV; empty when the line is no stamp."""
+    if not line.startswith("# {"):
+        return {}
+    try:
+        keys = json.loads(line[2:])
+    except json.JSONDecodeError:
+        return {}
+    return keys if isinstance(keys, dict) else {}
+
+
+def _stamp_of_pt(path: Path) -> dict[str, Any]:
+    return read_tensors(path, mapped=True)
+
+
+def read_tensors(path: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """The keys of a .pt file, tensors on the CPU; no code in it is run. mapped: tensors unread.
+
+    Raises InputError: missing, truncated, foreign, or more than tensors and plain values.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch muses about foreign pickles; we refuse them
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is not a checkpoint of avgap",
+            ["it holds more than tensors and plain values, and was not loaded"],
+        ) from error
+    # A file made to deceive can fail in any way; whichever it is, it is the file that is wrong.
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a checkpoint", [first_line(error)]) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is not a checkpoint of avgap", ["it carries no avgap stamp"])
+    return content

@@ -1,0 +1,143 @@
+"""The stamp that every artifact carries, the question in it, and digests of content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from avgap.errors import InputError
+
+FORMAT_VERSION = 1
+FORMATS = ("avgap.cache", "avgap.gaps", "avgap.gmm", "avgap.checkpoint", "avgap.metrics")
+STAMP_KEYS = ("format", "format_version", "digest", "inputs", "parameters", "provenance", "hints")
+STANDARD_STREAM = "-"
+
+
+class Question(NamedTuple):
+    """What an artifact answers: its format, the digests of its inputs, the resolved parameters."""
+
+    format: str
+    inputs: Mapping[str, str]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The record that every artifact carries (docs/formats.md, "The stamp").
+
+    hints: where the inputs lay, relative to the artifact; for people and `report`, never compared.
+    """
+
+    format: str
+    digest: str
+    inputs: dict[str, str]
+    parameters: dict[str, Any]
+    provenance: dict[str, Any]
+    hints: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def question(self) -> Question:
+        """The question this artifact answers."""
+        return Question(self.format, self.inputs, self.parameters)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stamp as the keys that stand in a file."""
+        return {key: getattr(self, key) for key in STAMP_KEYS}
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 (hex) of nested plain values and arrays; type and shape count, place and time do not.
+
+    Arrays are taken as C-ordered bytes with dtype and shape; mappings are sorted by key.
+    """
+    sha = hashlib.sha256()
+    _feed(sha, parts)
+    return sha.hexdigest()
+
+
+def _feed(sha: Any, value: Any) -> None:
+    if isinstance(value, Mapping):
+        sha.update(b"{%d" % len(value))
+        for key in sorted(value):
+            _feed(sha, key)
+            _feed(sha, value[key])
+    elif isinstance(value, (list, tuple)):
+        sha.update(b"[%d" % len(value))
+        for item in value:
+            _feed(sha, item)
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        text = json.dumps(value).encode()
+        sha.update(b"%d:" % len(text) + text)
+    else:
+        import numpy as np
+
+        array = np.asarray(value)
+        if array.dtype.hasobject:
+            raise TypeError(f"cannot digest {type(value).__name__}")
+        sha.update(f"{array.dtype.str}{array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data if array.size else b"")
+
+
+def provenance(started: float | None = None, device: str | None = None) -> dict[str, Any]:
+    """Which software made an artifact, on what, when, and in how many seconds."""
+    from avgap import __version__
+
+    torch = sys.modules.get("torch")
+    return {
+        "avgap": __version__,
+        "python": platform.python_version(),
+        "torch": getattr(torch, "__version__", None) and str(torch.__version__),  # type: ignore[union-attr]
+        "device": device,
+        "platform": platform.platform(),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": None if started is None else round(time.monotonic() - started, 3),
+    }
+
+
+def hint(target: str | Path, source: str | Path) -> str:
+    """Where source lies, seen from the folder of target ("" for a standard stream)."""
+    if str(source) == STANDARD_STREAM:
+        return ""
+    folder = Path.cwd() if str(target) == STANDARD_STREAM else Path(target).resolve().parent
+    return os.path.relpath(Path(source).resolve(), folder)
+
+
+def parse_stamp(keys: Mapping[str, Any], path: str | Path) -> Stamp:
+    """Check the stamp's keys as read from path. Raises InputError for a foreign or a newer one."""
+    if keys.get("format") not in FORMATS or not isinstance(keys.get("digest"), str):
+        raise InputError(f"{path} is not an avgap artifact", ["it carries no avgap stamp"])
+    version = keys.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        made_by = dict(keys.get("provenance") or {}).get("avgap", "unknown")
+        raise InputError(
+            f"{path} has format version {version}, newer than this avgap reads ({FORMAT_VERSION})",
+            [f"it was written by avgap {made_by}"],
+            "pip install --upgrade avgap",
+        )
+    records = {key: keys.get(key) for key in ("inputs", "parameters", "provenance", "hints")}
+    if any(not isinstance(record, dict) for record in records.values()):
+        raise InputError(f"{path} is corrupt", ["its stamp is incomplete"])
+    return Stamp(str(keys["format"]), str(keys["digest"]), **records, format_version=version)  # type: ignore[arg-type]
+
+
+def expect(stamp: Stamp, format: str, path: str | Path) -> None:
+    """Raise InputError unless the stamp is of this format."""
+    if stamp.format != format:
+        raise InputError(f"{path} is {in_words(stamp.format)}, not {in_words(format)}")
+
+
+def in_words(format: str) -> str:
+    """A format's name with its article, for errors."""
+    name = format.removeprefix("avgap.")
+    return {"gaps": "a table of gaps", "gmm": "a mixture", "metrics": "a table of metrics"}.get(
+        name, f"a {name}"
+    )
