@@ -100,10 +100,9 @@ def accuracy(history: Sequence[Mapping[str, Any]]) -> Figure:
             upper.plot(
                 epochs, values[name], linewidth=2 if name == "fused" else 1.5, label=name, **style
             )
-        lower.fill_between(
-            epochs, abs(values["audio"] - values["visual"]), color=COLOURS["imbalanced"], alpha=0.35
-        )
-        lower.set_ylim(bottom=0)
+        distance = abs(values["audio"] - values["visual"])
+        lower.fill_between(epochs, distance, color=COLOURS["imbalanced"], alpha=0.35)
+        lower.set_ylim(0, max(1.1 * distance.max(initial=0), 1))
         upper.set_ylabel("validation accuracy, %")
         lower.set_ylabel("|audio − visual|")
         lower.set_xlabel("epoch")
@@ -208,7 +207,8 @@ def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
             axes.axhline(0, color=_INK, linewidth=0.5, alpha=0.4)
             axes.margins(y=0.2)
         else:
-            axes.set_ylim(0, 1.15 * max(values, default=1))
+            axes.margins(y=0.15)
+            axes.set_ylim(bottom=0)
 
 
 def _draw_phases(axes: Axes, history: Sequence[Mapping[str, Any]]) -> None:
