@@ -39,6 +39,7 @@ def test_equations_stand_in_the_docstrings_of_their_functions() -> None:
         file, name = re.findall(r"`([\w/]+)\.py:([\w.]+)`", cell)[0]
         module = import_module(f"avgap.{file.replace('/', '.')}")
         words = reduce(getattr, name.split("."), module).__doc__
+        assert words is not None
         spans = re.findall(r"Eq\. (\d+)(?:–(\d+))?", words)
         assert any(int(a) <= int(number) <= int(b or a) for a, b in spans), (number, name)
 
