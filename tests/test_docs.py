@@ -71,8 +71,9 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_shown_in_documents_are_understood(document: Path) -> None:
-    from avgap.cli import app
     from typer.main import get_command
+
+    from avgap.cli import app
 
     known = get_command(app).commands  # type: ignore[attr-defined]
     text = document.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tables of the runs that real.sh makes: python docs/reproduce/summarise.py OUT (Markdown on stdout)."""
+"""Tables of the runs that real.sh makes: python docs/reproduce/summarise.py OUT."""
 
 from __future__ import annotations
 
