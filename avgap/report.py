@@ -279,11 +279,13 @@ def page(runs: list[Path], output: Path, cache: Path | None = None) -> Page:
         raise OutputError(f"{output} exists and is not a report of avgap", hint="another -o")
     from avgap.page import render
     from avgap.runfolder import read_run
-    from avgap.runview import view
+    from avgap.runview import short_names, view
 
+    names = short_names([Path(run) for run in runs])
+    place = None if cache is None else Path(cache)
     views = [
-        view(read_run(Path(run)), None if cache is None else Path(cache), f"run-{number}")
-        for number, run in enumerate(runs, start=1)
+        view(read_run(Path(run)), place, f"run-{number}", name)
+        for number, (run, name) in enumerate(zip(runs, names, strict=True), start=1)
     ]
     artifact.write_text(output, render(views))
     return Page(output, [run.numbers() for run in views])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,15 +27,11 @@ class RunView:
     """One run as the template shows it. key: unique in the page, a prefix of every id."""
 
     key: str
+    name: str
     run: RunFolder
     cache: Cache | None
     clips: Clips | None
     no_pictures: str  # why the gallery has no pictures; "" when it has
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.run.path.resolve().name
 
     @property
     def first(self) -> Moment | None:
@@ -209,16 +206,26 @@ class RunView:
         ]
 
 
-def view(run: RunFolder, cache: Path | None, key: str) -> RunView:
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each folder: its own, or as much of its path as tells it from the others."""
+    whole = [path.resolve().parts for path in paths]
+    for depth in range(1, max(map(len, whole)) + 1):
+        names = ["/".join(parts[-depth:]) for parts in whole]
+        if len(set(names)) == len(set(whole)):
+            break
+    return names
+
+
+def view(run: RunFolder, cache: Path | None, key: str, name: str) -> RunView:
     """Join a run with its cache, given or found by the gaps' hint. Raises InputError: another."""
     gaps = run.moments[0] if run.moments else None
     if gaps is None or gaps.gaps.stamp is None:
-        return RunView(key, run, None, None, "there are no gaps in this run")
+        return RunView(key, name, run, None, None, "there are no gaps in this run")
     stamp = gaps.gaps.stamp
     hint = stamp.hints.get("cache")
     place = cache if cache is not None else (gaps.path.parent / hint if hint else None)
     if place is None:
-        return RunView(key, run, None, None, "the gaps do not say where their cache lies")
+        return RunView(key, name, run, None, None, "the gaps do not say where their cache lies")
     try:
         opened = open_cache(place)
         _expect_cache_of(opened, gaps.path, gaps.gaps)
@@ -227,8 +234,8 @@ def view(run: RunFolder, cache: Path | None, key: str) -> RunView:
         if cache is not None:
             raise
         console.warn(f"the report has no pictures: {error.what} (give --cache)")
-        return RunView(key, run, None, None, f"the cache was not found: {error.what}")
-    return RunView(key, run, opened, clips, "")
+        return RunView(key, name, run, None, None, f"the cache was not found: {error.what}")
+    return RunView(key, name, run, opened, clips, "")
 
 
 def _expect_cache_of(cache: Cache, path: Path, gaps: Gaps) -> None:

@@ -239,3 +239,14 @@ def test_a_page_of_gaps_and_mixtures_alone_never_loads_torch(run, tmp_path):
     words = [sys.executable, "-c", code, run, tmp_path / "report.html"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_runs_of_the_same_name_are_told_apart_by_their_path() -> None:
+    from pathlib import Path
+
+    from avgap.runview import short_names
+
+    assert short_names([Path("a/run")]) == ["run"]
+    assert short_names([Path("a/one"), Path("b/two")]) == ["one", "two"]
+    assert short_names([Path("x/seed-0/run"), Path("x/seed-1/run")]) == ["seed-0/run", "seed-1/run"]
+    assert short_names([Path("run"), Path("run")]) == ["run", "run"]
