@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
-from avgap.errors import AvgapError, InputError
+from avgap.errors import AvgapError, InputError, UsageError
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual
 
@@ -90,8 +91,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "selected": checkpoint.selected,
         "history": checkpoint.history,
     }
+    # By way of memory: torch tells of a full disk by an exception of its own making.
+    image = io.BytesIO()
+    torch.save(content, image)
     with artifact.atomic(path) as part:
-        torch.save(content, part)
+        part.write_bytes(image.getbuffer())
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -100,6 +104,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
     artifact.expect(stamp, "avgap.checkpoint", path)
+    kinds = {"model": dict, "optimizer": dict, "history": list}
+    wrong = [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
+             if not isinstance(content.get(name), kind)]  # fmt: skip
+    if wrong:
+        raise InputError(f"{path} is corrupt", wrong)
     try:
         return Checkpoint(
             stamp,
@@ -117,11 +126,14 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 def rebuild(checkpoint: Checkpoint, path: str | Path) -> AudioVisual:
     """The network with the checkpoint's weights, in evaluation mode, on the CPU."""
-    model = build(checkpoint.description)
     try:
+        model = build(checkpoint.description)
         model.load_state_dict(checkpoint.model)
-    except RuntimeError as error:
-        raise InputError(f"{path} is corrupt", str(error).splitlines()[:5]) from error
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        lines = [line.strip()[:200] for line in str(error).splitlines()[:5]]
+        raise InputError(f"{path} is corrupt", lines) from error
+    except UsageError as error:
+        raise InputError(f"{path}: {error.what}", error.details) from error
     return model.eval()
 
 

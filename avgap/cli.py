@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shlex
 import sys
 from pathlib import Path
@@ -28,7 +30,7 @@ class _Commands(TyperGroup):
             console.error(error)
             raise SystemExit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            console.notice("interrupted: finished parts are kept, the same command continues")
+            console.notice("interrupted: nothing is half written; the same command goes on")
             raise SystemExit(_INTERRUPTED) from error
         except BrokenPipeError as error:  # the reader of our stdout went away
             sys.stderr.close()
@@ -48,6 +50,7 @@ app = typer.Typer(
 
 def main() -> None:
     """The console script."""
+    console.never_fail_on_a_letter()
     app(prog_name="avgap")
 
 
@@ -242,7 +245,7 @@ def gaps(
         return
     console.result(histogram(result.table.gap), result.as_dict(), as_json=as_json)
     _done(output, result.up_to_date)
-    console.suggest(_line("fitgmm", output, "-o", Path(output).with_name("gmm.json")))
+    console.suggest(_line("fitgmm", Path(output), "-o", Path(output).with_name("gmm.json")))
 
 
 @app.command()
@@ -293,7 +296,7 @@ def adapt(
     gamma: options.Gamma = Adaptive.gamma,
     anneal: options.Anneal = Adaptive.anneal,
     weights: options.Weights = "posterior",
-    steps: options.Steps = Adaptive.steps,
+    steps: options.Steps = None,
     epochs: options.StepEpochs = Adaptive.epochs,
     keep_optimizer: options.KeepOptimizer = False,
     gmm: options.Gmm = None,
@@ -318,6 +321,8 @@ def adapt(
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
     """
     console.setup(quiet=quiet)
+    if gmm is not None and steps not in (None, 1):
+        raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
     from avgap.adapt import adapt as stage
 
     changes = {
@@ -330,7 +335,8 @@ def adapt(
         "precision": precision,
         "augment": augment,
     }
-    settings = Adaptive(alpha, beta, gamma, anneal, weights, steps, epochs, keep_optimizer)
+    rounds = Adaptive.steps if steps is None else steps
+    settings = Adaptive(alpha, beta, gamma, anneal, weights, rounds, epochs, keep_optimizer)
     result = stage(
         cache,
         checkpoint,
@@ -389,7 +395,7 @@ def evaluate(
     console.result(result.table(), result.as_dict(), as_json=as_json)
     _done(output, result.up_to_date)
     if save_predictions is not None:
-        console.wrote(save_predictions)
+        _done(save_predictions, result.up_to_date)
     console.suggest(_line("report", checkpoint.parent.parent, "-o", "report.html"))
 
 
@@ -411,6 +417,8 @@ def report(
     avgap report run -o report.html
     """
     console.setup(quiet=quiet)
+    if output is not None and verify:
+        raise UsageError("--verify looks at one artifact, -o makes a page: choose one")
     from avgap import report as stage
 
     if output is None:
@@ -443,17 +451,18 @@ def demo(
 
     for line in command_lines(output):
         console.command(shlex.join(["avgap", *line]))
-        app(
-            [*line, *(["--quiet"] if quiet else []), *(["--json"] if as_json else [])],
-            standalone_mode=False,
-        )
+        # With --json the one object at the end is all that belongs on stdout.
+        with contextlib.redirect_stdout(io.StringIO()) if as_json else contextlib.nullcontext():
+            app([*line, *(["--quiet"] if quiet else [])], standalone_mode=False)
     console.setup(quiet=quiet)
     page = output / "report.html"
     console.result(f"report: {page}", {"report": str(page)}, as_json=as_json)
 
 
 def _line(*words: object) -> str:
-    return shlex.join(["avgap", *map(str, words)])
+    """A command line to copy; a path that begins with a dash is not taken for an option."""
+    marked = ["./" + str(w) if isinstance(w, Path) and str(w).startswith("-") else w for w in words]
+    return shlex.join(["avgap", *map(str, marked)])
 
 
 def _done(path: object, up_to_date: bool) -> None:

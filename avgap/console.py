@@ -6,6 +6,7 @@ control characters are shown, not sent.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from avgap.errors import AvgapError
+from avgap.errors import AvgapError, OutputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -25,6 +26,13 @@ def setup(*, quiet: bool) -> None:
     """Set for this process whether notices and progress are shown."""
     global _quiet
     _quiet = quiet
+
+
+def never_fail_on_a_letter() -> None:
+    """Let a terminal that cannot show σ show an escape instead, also in the help."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def safe(text: str) -> str:
@@ -40,15 +48,31 @@ def safe(text: str) -> str:
 def result(text: str, data: Any, *, as_json: bool) -> None:
     """Print a command's result on stdout: for people, or as one JSON object."""
     if as_json:
-        print(json.dumps(data, ensure_ascii=False, allow_nan=False))
+        _out(json.dumps(data, allow_nan=False) + "\n")
     elif text:
-        print(safe(text))
+        _out(safe(text) + "\n")
 
 
 def artifact(text: str) -> None:
-    """Print an artifact itself on stdout (`-o -`), byte for byte."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Print an artifact itself on stdout (`-o -`): the bytes that a file would hold, UTF-8."""
+    _out(text, encoding="utf-8")
+
+
+def _out(text: str, encoding: str | None = None) -> None:
+    """Write to stdout, all of it and now. Raises OutputError, and BrokenPipeError to the reader."""
+    if sys.stdout is None:  # closed by the caller (>&-)
+        raise OutputError("cannot write to standard output", ["it is closed"])
+    try:
+        if encoding is not None and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode(encoding))
+        else:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError("cannot write to standard output", [str(error.strerror)]) from error
 
 
 def table(columns: list[str], rows: list[list[str]], title: str | None = None) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from avgap.errors import InputError
+from avgap.errors import InputError, UsageError
 
 
 def choose_device(name: str) -> torch.device:
     """The device of a name: auto (the first GPU, else the CPU), cpu, cuda or cuda:i.
 
-    Turns TF32 off: the peers' scores were seen to move with it. Raises InputError without a GPU.
+    Turns TF32 off: the peers' scores were seen to move with it. Raises UsageError for another
+    name, InputError without a GPU.
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if re.fullmatch(r"cpu|cuda(:\d+)?", name) is None:
+        raise UsageError(f"unknown device {name!r}", ["known: auto, cpu, cuda, cuda:0, cuda:1 …"])
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(

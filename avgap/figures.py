@@ -257,14 +257,19 @@ def svg(figure: Figure, name: str, title: str) -> str:
     return text.replace("<svg", opening, 1).strip()
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
-    import matplotlib as mpl
-
+def settle(path: Path) -> None:
+    """Raise OutputError unless a figure may be saved at path."""
     if path.suffix not in _FORMATS:
         raise OutputError(f"cannot draw {path}", [f"known endings: {', '.join(_FORMATS)}"])
     if path.exists() and not (path.is_file() and MARK.encode() in path.read_bytes()):
         raise OutputError(f"{path} exists and is not a figure of avgap", hint="another file name")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
+    import matplotlib as mpl
+
+    settle(path)
     mark = f"{MARK} {__version__}"
     metadata: dict[str, dict[str, Any]] = {
         ".png": {"Software": mark},

@@ -249,6 +249,10 @@ def fitgmm(
     Raises InputError (the gaps, see read_gaps and fit_mixture), OutputError (another question).
     """
     started = time.monotonic()
+    if plot is not None:
+        from avgap import figures
+
+        figures.settle(plot)
     table = read_gaps(gaps)
     if table.stamp is None:
         console.warn(f"{gaps} carries no avgap stamp: its origin is unknown")
@@ -276,8 +280,6 @@ def fitgmm(
     if path is not None and not up_to_date:
         artifact.write_text(path, done.text)
     if plot is not None:
-        from avgap import figures
-
         figures.save(figures.gap_histogram(table.gap, result.mixture), plot)
     return done
 

@@ -84,7 +84,7 @@ def write_gaps(path: Path, table: Gaps) -> None:
 
     if table.stamp is None:
         raise ValueError("a table of gaps is written with its stamp")
-    with artifact.atomic(path) as part, h5py.File(part, "w") as file:
+    with artifact.atomic(path) as part, artifact.create_hdf5(part) as (file, _):
         artifact.stamp_hdf5(file, table.stamp)
         if table.id is not None:
             file.create_dataset("id", data=table.id, dtype=h5py.string_dtype())

@@ -7,13 +7,20 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from avgap.settings import Adaptive
+
 _OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Front end"
 
 # ---------------------------------------------------------------- arguments
 
-Dataset = Annotated[str, Argument(help="csv, avdigits or demo.", show_default=False)]
+Dataset = Annotated[
+    str, Argument(metavar="DATASET", help="csv, avdigits or demo.", show_default=False)
+]
 Root = Annotated[
-    Path, Argument(help="Where the dataset lies (csv: the table itself).", show_default=False)
+    Path,
+    Argument(
+        metavar="ROOT", help="Where the dataset lies (csv: the table itself).", show_default=False
+    ),
 ]
 CacheFile = Annotated[
     Path, Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False)
@@ -64,7 +71,7 @@ OutputFolder = Annotated[
 CheckpointFile = Annotated[
     Path, Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False)
 ]
-Split = Annotated[str, Option(help="train, val or test.")]
+Split = Annotated[Literal["train", "val", "test"], Option(help="Which samples.")]
 Device = Annotated[
     str, Option(envvar="AVGAP_DEVICE", help="auto, cpu, cuda or cuda:i.", rich_help_panel=_RUN)
 ]
@@ -218,7 +225,13 @@ Weights = Annotated[
     Literal["posterior", "uniform"], Option(help="uniform: w = 1 (Table 2).", rich_help_panel=_LOSS)
 ]
 Steps = Annotated[
-    int, Option(min=1, help="Rounds of gaps, mixture, training.", rich_help_panel=_LOSS)
+    int | None,
+    Option(
+        min=1,
+        help="Rounds of gaps, mixture, training.",
+        show_default=f"{Adaptive.steps}, or 1 with --gmm",
+        rich_help_panel=_LOSS,
+    ),
 ]
 StepEpochs = Annotated[
     int, Option("--epochs", min=1, help="Epochs per step.", rich_help_panel=_LOSS)

@@ -47,14 +47,16 @@ class Prepared:
         return {**parameters(self), "classes": list(self.classes)}
 
     def table(self) -> str:
-        """Clips per split and class, for a terminal."""
+        """Clips per split and class, and the clips that cannot be used, for a terminal."""
         names = [name for name in SPLITS if self.sizes[name]]
         rows = [
             [console.safe(label), *(str(self.counts[name].get(label, 0)) for name in names)]
             for label in self.classes
         ]
         rows.append(["all", *(str(self.sizes[name]) for name in names)])
-        return console.table([self.dataset, *names], rows)
+        left_out = [f"{len(self.missing):,} cannot be used:"] if self.missing else []
+        left_out += [f"  {line}" for line in _reasons(self.missing)]
+        return "\n".join([console.table([self.dataset, *names], rows), *left_out])
 
 
 def prepare(

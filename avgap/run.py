@@ -81,14 +81,16 @@ class Folder:
 
     def settle(self, *, force: bool) -> Checkpoint | None:
         """The checkpoint to continue or confirm; None to begin. Raises OutputError."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path} is a file, not a training folder", hint="another -o")
         best, log = self.path / "best.pt", self.path / "log.jsonl"
         artifact.settle(best, self.question, force=force)
         there = settle_checkpoint(self.checkpoint, self.question, force=force)
         if there is None and not self.checkpoint.exists() and log.exists():
             raise OutputError(f"{log} exists without a checkpoint of avgap", (), "another -o")
         if there is None:
-            for stale in (self.checkpoint, best, log):
-                stale.unlink(missing_ok=True)
+            for stale in filter(Path.exists, (self.checkpoint, best, log)):
+                stale.unlink()
         else:
             self.best = max((_score(line) for line in there.history), default=-1.0)
             self.digest = there.stamp.digest

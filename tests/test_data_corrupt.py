@@ -9,7 +9,7 @@ import pytest
 
 from avgap.data.clip import Clip
 from avgap.data.corrupt import Components, Corruption, choose, parse, spoil_frames, spoil_sound
-from avgap.errors import InputError
+from avgap.errors import UsageError
 
 
 def test_a_share_of_a_modality_is_spoiled_by_noise_unless_told_otherwise():
@@ -22,7 +22,7 @@ def test_a_share_of_a_modality_is_spoiled_by_noise_unless_told_otherwise():
     "text", ["visual", "visual:0", "visual:1.5", "video:0.2", "audio:0.2:blank", "visual:nan", ":"]
 )
 def test_what_cannot_be_spoiled_names_what_can(text):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UsageError) as caught:
         parse(text)
     assert "visual:SHARE:noise|blank|pca25 or audio:SHARE:noise|silence" in str(caught.value)
 

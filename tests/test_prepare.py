@@ -17,7 +17,7 @@ from media import frame_numbers, write_dataset, write_table, write_video
 from avgap.data.cache import digest_of_file, open_cache
 from avgap.data.clip import Clip, MediaError
 from avgap.data.decode import Job, decode_all
-from avgap.errors import InputError, OutputError
+from avgap.errors import InputError, OutputError, UsageError
 from avgap.prepare import Prepared, prepare
 from avgap.settings import AudioRecipe, FrameRecipe
 
@@ -168,7 +168,7 @@ def test_silenced_clips_hold_the_floor_alone(source, tmp_path):
 
 
 def test_unknown_datasets_missing_roots_and_odd_names_are_told(tmp_path):
-    with pytest.raises(InputError, match="unknown dataset 'avdigit'") as caught:
+    with pytest.raises(UsageError, match="unknown dataset 'avdigit'") as caught:
         run(tmp_path, tmp_path / "a.h5", dataset="avdigit")
     assert str(caught.value).endswith("try: avdigits")
     with pytest.raises(InputError, match="nowhere does not exist"):

@@ -27,7 +27,14 @@ from avgap.artifact.stamp import (
     parse_stamp,
     provenance,
 )
-from avgap.artifact.writing import atomic, stamp_hdf5, to_csv, to_json, write_text
+from avgap.artifact.writing import (
+    atomic,
+    create_hdf5,
+    stamp_hdf5,
+    to_csv,
+    to_json,
+    write_text,
+)
 
 __all__ = [
     "FORMATS",
@@ -37,6 +44,7 @@ __all__ = [
     "Stamp",
     "atomic",
     "compare",
+    "create_hdf5",
     "digest",
     "expect",
     "first_line",

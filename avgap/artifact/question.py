@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from avgap.artifact.reading import read_stamp
-from avgap.artifact.stamp import Question, Stamp, in_words
+from avgap.artifact.stamp import FORMATS, Question, Stamp, in_words
 from avgap.errors import AvgapError, OutputError
 
 
@@ -14,8 +14,13 @@ def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
     """The stamp of path when it answers this question already; None when it is to be (re)made.
 
     Raises OutputError when path answers another question (without force), or is no file of ours
-    (always: force replaces only what avgap wrote).
+    (always: force replaces only what avgap wrote), or has an ending that no reader knows.
     """
+    endings = FORMATS[question.format]
+    if path.suffix not in endings:
+        raise OutputError(
+            f"{path} is no name for {in_words(question.format)}", hint=f"-o {path}{endings[0]}"
+        )
     if not path.exists():
         return None
     try:

@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 from avgap.errors import InputError
 
 FORMAT_VERSION = 1
-FORMATS = ("avgap.cache", "avgap.gaps", "avgap.gmm", "avgap.checkpoint", "avgap.metrics")
+# Every format with the endings that its files may have; readers choose by the ending.
+FORMATS = {
+    "avgap.cache": (".h5",),
+    "avgap.gaps": (".h5", ".csv"),
+    "avgap.gmm": (".json",),
+    "avgap.checkpoint": (".pt",),
+    "avgap.metrics": (".json",),
+}
 STAMP_KEYS = ("format", "format_version", "digest", "inputs", "parameters", "provenance", "hints")
 STANDARD_STREAM = "-"
 

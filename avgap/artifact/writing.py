@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,19 +24,66 @@ def atomic(path: Path) -> Iterator[Path]:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {path}", [reason], "another place, or free some space"
-        ) from error
+        raise _cannot_write(path, error) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"cannot write {path}", [reason], "another place, or free some space")
+
+
+class _Disk(io.FileIO):
+    """A file for HDF5 that remembers that the disk is full: told of it, HDF5 crashes on closing."""
+
+    refused: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while done < len(view) and self.refused is None:
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.refused = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refused = self.refused or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the OSError that was remembered, if any."""
+        if self.refused is not None:
+            raise self.refused
+
+
+@contextmanager
+def create_hdf5(path: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """A new h5py file, and a function that raises OSError once the disk has refused a byte.
+
+    The same OSError is raised at the end of the context, so that long work alone needs to ask.
+    """
+    import h5py
+
+    with _Disk(path, "w+") as disk:
+        with h5py.File(disk, "w") as file:
+            yield file, disk.check
+        disk.check()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,8 +34,10 @@ class _Row(NamedTuple):
 class CacheWriter:
     """Writes clips at fixed places in any order; what never arrives is closed up at the end."""
 
-    def __init__(self, file: Any, header: Header, sizes: Mapping[str, int]) -> None:
-        self._file, self._header = file, header
+    def __init__(
+        self, file: Any, check_disk: Callable[[], None], header: Header, sizes: Mapping[str, int]
+    ) -> None:
+        self._file, self._check_disk, self._header = file, check_disk, header
         self._rows: dict[str, list[_Row | None]] = {name: [None] * sizes[name] for name in SPLITS}
         shapes = {"audio": (header.audio_shape, "<f2"), "visual": (header.visual_shape, "u1")}
         for name in SPLITS:
@@ -63,6 +65,7 @@ class CacheWriter:
         rounded = audio.astype("<f2")
         self._file[split]["audio"][row] = rounded
         self._file[split]["visual"][row] = visual
+        self._check_disk()
         values = rounded.astype(np.float64)
         digest = digest_of_clip(id, label, rounded, visual)
         self._rows[split][row] = _Row(
@@ -155,13 +158,5 @@ def _write_text(group: Any, name: str, values: list[str]) -> None:
 @contextmanager
 def write_cache(path: Path, header: Header, sizes: Mapping[str, int]) -> Iterator[CacheWriter]:
     """A new cache to write; sizes: the clips planned per split. OSError: the disk refuses."""
-    import h5py
-
-    try:
-        with h5py.File(path, "w") as file:
-            yield CacheWriter(file, header, sizes)
-    except RuntimeError as error:
-        # HDF5 tells of a full disk in this way where it notices only on closing.
-        if type(error) is not RuntimeError:
-            raise
-        raise OSError(str(error)) from error
+    with artifact.create_hdf5(path) as (file, check_disk):
+        yield CacheWriter(file, check_disk, header, sizes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.data.clip import Clip, nearest, stratified
-from avgap.errors import InputError
+from avgap.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Corruption:
 def parse(text: str) -> Corruption:
     """Read MODALITY:SHARE[:KIND], as in visual:0.15 or audio:0.2:silence; the kind is noise.
 
-    Raises InputError with what is allowed.
+    Raises UsageError with what is allowed.
     """
     modality, _, rest = text.partition(":")
     share_text, _, kind = rest.partition(":")
@@ -66,7 +66,7 @@ def parse(text: str) -> Corruption:
     allowed = [f"{name}:SHARE:{'|'.join(kinds)}" for name, kinds in KINDS.items()]
     meant = nearest(modality, KINDS) if modality not in KINDS else None
     hint = None if meant is None else f"{meant}:{rest}" if rest else f"{meant}:0.15"
-    raise InputError(
+    raise UsageError(
         f"cannot spoil {text!r}", [f"expected {' or '.join(allowed)}, SHARE in (0, 1]"], hint
     )
 

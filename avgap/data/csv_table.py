@@ -111,10 +111,9 @@ def _broken(video: Path | None, audio: Path | None) -> str:
     if video is None:
         return "no video is named"
     reasons = []
-    for path in (video, audio):
+    for path in filter(None, (video, audio)):
         try:
-            if path is not None:
-                check_file(path)
+            check_file(path)
         except MediaError as error:
-            reasons.append(f"{path.name}: {error}" if path else "")
+            reasons.append(f"{path.name or path}: {error}")
     return "; ".join(reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from contextlib import contextmanager
@@ -91,6 +92,8 @@ def decode_all(
             initializer=_start,
             context=multiprocessing.get_context("spawn"),
         )
+        with _deaf_to_interruptions():
+            pool.active  # noqa: B018 - asking starts the pool
         waiting = iter(range(len(clips)))
         running: dict[Any, int] = {}
         try:
@@ -139,6 +142,19 @@ def _start() -> None:
 
     # Imported before the first clip's time runs.
     librosa.resample(np.zeros(64, np.float32), orig_sr=2, target_sr=1)
+
+
+@contextmanager
+def _deaf_to_interruptions() -> Iterator[None]:
+    """Threads and processes started within, and by those, leave Ctrl-C to this one to handle."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

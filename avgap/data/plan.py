@@ -11,10 +11,10 @@ from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data import DATASETS
 from avgap.data.cache import FORMAT, SPLITS, Header
-from avgap.data.clip import Clip, Listing, check, divide, limited, nearest
+from avgap.data.clip import Clip, Listing, check, divide, limited
 from avgap.data.corrupt import Corruption, choose, parse
 from avgap.data.splits import apply_splits
-from avgap.errors import InputError
+from avgap.errors import InputError, unknown
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
 
 _COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
@@ -54,11 +54,10 @@ def make_plan(
 ) -> Plan:
     """List the dataset's clips, divide and check them, and choose what is spoiled.
 
-    Raises InputError: unknown dataset, missing root, a listing or splits with problems.
+    Raises UsageError: unknown dataset; InputError: missing root, a listing or splits with problems.
     """
     if dataset not in DATASETS:
-        like = nearest(dataset, DATASETS)
-        raise InputError(f"unknown dataset {dataset!r}", [f"known: {', '.join(DATASETS)}"], like)
+        raise unknown("dataset", dataset, DATASETS)
     if not root.exists() and dataset != "demo":
         raise InputError(f"{root} does not exist")
     corruption = None if options.corrupt is None else parse(options.corrupt)
