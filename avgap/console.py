@@ -29,7 +29,9 @@ def setup(*, quiet: bool) -> None:
 
 
 def never_fail_on_a_letter() -> None:
-    """Let a terminal that cannot show σ show an escape instead, also in the help."""
+    """Let a terminal that cannot show σ show an escape instead; what is piped in is UTF-8."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -250,7 +250,7 @@ def fitgmm(
     """
     started = time.monotonic()
     if plot is not None:
-        from avgap import figures
+        from avgap import figures  # matplotlib takes long to import
 
         figures.settle(plot)
     table = read_gaps(gaps)
@@ -259,8 +259,7 @@ def fitgmm(
     question = Question("avgap.gmm", _inputs(table), parameters(settings))
     path = None if str(output) == STANDARD_STREAM else Path(output)
     stamp = None if path is None else artifact.settle(path, question, force=force)
-    up_to_date = stamp is not None
-    if path is not None and stamp is not None:
+    if up_to_date := path is not None and stamp is not None:
         there = read_mixture(path)
         result = FitResult(there.mixture, there.fit, there.diagnostics)
     else:

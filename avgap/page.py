@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from avgap import __version__, figures
+from avgap import __version__, console, figures
 
 if TYPE_CHECKING:
     from avgap.runview import RunView
@@ -18,6 +18,8 @@ def render(runs: Sequence[RunView]) -> str:
     environment = Environment(
         loader=PackageLoader("avgap", "templates"),
         autoescape=True,
+        # Control characters of a name are shown, as everywhere; pictures (Markup) stay as they are.
+        finalize=lambda value: console.safe(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from avgap.data import files
 from avgap.data.clip import Clip, MediaError
 from avgap.data.corrupt import Corruption, spoil_frames, spoil_sound
 from avgap.settings import AudioRecipe, FrameRecipe
@@ -36,10 +37,11 @@ class Job(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """One clip's spectrogram (F, T) and frames (K, H, W, 3)."""
+    """One clip's spectrogram (F, T) and frames (K, H, W, 3); files: see `files.describe`."""
 
     audio: NDArray[np.float16]
     visual: NDArray[np.uint8]
+    files: str = ""
 
 
 def decode(clip: Clip, job: Job) -> Decoded:
@@ -49,6 +51,7 @@ def decode(clip: Clip, job: Job) -> Decoded:
 
     if clip.broken:
         raise MediaError(clip.broken)
+    before = files.states(clip)
     corruption = job.corruption if clip.id in job.spoiled else None
     visual = _frames(clip, job)
     source = clip.audio or clip.video
@@ -59,7 +62,7 @@ def decode(clip: Clip, job: Job) -> Decoded:
         visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
     if corruption is not None and corruption.modality == "audio":
         wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
-    return Decoded(spectrogram(wave, job.audio), visual)
+    return Decoded(spectrogram(wave, job.audio), visual, files.describe(clip, before))
 
 
 def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:
@@ -150,6 +153,10 @@ def _deaf_to_interruptions() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
+    # Its own start, inside the first process's, would unblock the signal.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
