@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from avgap.settings import Adaptive
+from avgap.settings import AUDIO_RECIPES, Adaptive
 
 _OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Front end"
 
@@ -104,8 +104,16 @@ Frames = Annotated[int, Option(min=1, help="Frames per clip.", rich_help_panel=_
 FrameSize = Annotated[
     int, Option(min=8, help="Side of the stored frames, px.", rich_help_panel=_FRONT)
 ]
+Sampling = Annotated[
+    str, Option(help="Which frames: uniform, first, middle or fps:RATE.", rich_help_panel=_FRONT)
+]
 AudioRecipeName = Annotated[
-    str, Option("--audio-recipe", help="ogm or logmel.", rich_help_panel=_FRONT)
+    str,
+    Option(
+        "--audio-recipe",
+        help=f"{', '.join(AUDIO_RECIPES)}.",
+        rich_help_panel=_FRONT,
+    ),
 ]
 SampleRate = Annotated[
     int | None, Option(min=1000, help="Hz, instead of the recipe's.", rich_help_panel=_FRONT)

@@ -14,39 +14,62 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class AudioRecipe:
-    """How a waveform becomes a spectrogram (F, T). OGM-GE's recipe for CREMA-D by default."""
+    """How a waveform becomes a spectrogram (F, T). OGM-GE's code for CREMA-D by default.
+
+    transform: one of `data.audio.TRANSFORMS`, which defines it. normalise: none, clip (zero mean
+    and unit deviation of each clip) or affine (AudioSet's statistics, halved).
+    """
 
     name: str = "ogm"
     sample_rate: int = 22050  # Hz
-    seconds: float = 3.0  # s; shorter sound is tiled, longer sound is cut
-    n_fft: int = 512  # samples
+    seconds: float = 3.0  # s of sound that the spectrogram holds
+    n_fft: int = 512  # samples of the window
     hop_length: int = 353  # samples
     mels: int | None = None  # None: linear frequency bins
+    transform: str = "stft"  # stft | density | fbank
+    normalise: str = "none"  # none | clip | affine
 
     @property
     def n_samples(self) -> int:
-        """Length of the tiled and cut waveform, in samples."""
+        """Length of the sound that the spectrogram holds, in samples."""
         return round(self.sample_rate * self.seconds)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(F, T) of the spectrogram: a centred transform has one frame per hop and one more."""
+        """(F, T): stft is centred, the windows of the others lie within the sound."""
         bins = self.mels if self.mels is not None else self.n_fft // 2 + 1
-        return bins, 1 + self.n_samples // self.hop_length
+        inside = self.n_samples if self.transform == "stft" else self.n_samples - self.n_fft
+        return bins, 1 + inside // self.hop_length
 
 
+# The literature's front ends; docs/method.md says whose.
 AUDIO_RECIPES = {
-    "ogm": AudioRecipe(),  # 257×188, log magnitude
-    "logmel": AudioRecipe("logmel", 16000, 3.0, 400, 160, 64),  # 64×301, log mel magnitude
+    recipe.name: recipe
+    for recipe in (
+        AudioRecipe(),  # 257×188
+        AudioRecipe("ogm-text", 16000, 3.0, 512, 159, None, "density"),  # 257×299
+        AudioRecipe("pmr-ave", 16000, 10.0, 512, 159, None, "density", "clip"),  # 257×1004
+        AudioRecipe("kaldi-fbank", 16000, 10.255, 400, 160, 128, "fbank", "affine"),  # 128×1024
+        AudioRecipe("logmel", 16000, 3.0, 400, 160, 64),  # 64×301
+    )
 }
 
 
 @dataclass(frozen=True)
 class FrameRecipe:
-    """How many frames of a clip are kept, and their side (px); the aspect is not kept."""
+    """Which frames of a clip are kept, and their side (px); the aspect is not kept.
+
+    sampling: uniform, first, middle or fps:RATE, as `data.sampling.choose` defines them.
+    """
 
     count: int = 3
     size: int = 256
+    sampling: str = "uniform"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(K, H, W, 3)."""
+        return self.count, self.size, self.size, 3
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,7 @@ class Header(NamedTuple):
     @property
     def visual_shape(self) -> tuple[int, int, int, int]:
         """(K, H, W, 3)."""
-        size = self.frame_recipe.size
-        return self.frame_recipe.count, size, size, 3
+        return self.frame_recipe.shape
 
 
 @dataclass(frozen=True)

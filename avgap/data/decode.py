@@ -68,13 +68,13 @@ def decode(clip: Clip, job: Job) -> Decoded:
 def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:
     from avgap.data.video import read_frames, resize
 
-    count, size = job.frames.count, job.frames.size
+    count, size, sampling = job.frames.count, job.frames.size, job.frames.sampling
     if clip.image is not None:
         picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
         return np.repeat(picture[None], count, axis=0)
     if clip.video is None:
         raise MediaError("no video is named")
-    return read_frames(clip.video, count, size, clip.start, clip.end, job.decoder)
+    return read_frames(clip.video, count, size, clip.start, clip.end, job.decoder, sampling)
 
 
 def decode_all(

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data import DATASETS
+from avgap.data.audio import check_recipe
 from avgap.data.cache import FORMAT, SPLITS, Header
 from avgap.data.clip import Clip, Listing, check, divide, limited
 from avgap.data.corrupt import Corruption, choose, parse
+from avgap.data.sampling import frame_rate
 from avgap.data.splits import apply_splits
 from avgap.errors import InputError, unknown
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
@@ -58,6 +60,8 @@ def make_plan(
     """
     if dataset not in DATASETS:
         raise unknown("dataset", dataset, DATASETS)
+    check_recipe(audio)
+    frame_rate(frames.sampling)
     if not root.exists() and dataset != "demo":
         raise InputError(f"{root} does not exist")
     corruption = None if options.corrupt is None else parse(options.corrupt)

@@ -10,6 +10,7 @@ import numpy as np
 
 from avgap.data.clip import MediaError
 from avgap.data.media import TOLERANCE, Timeline, open_media, timeline, video_stream, window
+from avgap.data.sampling import SAME_TIME, choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ DECODERS = ("auto", "decord", "pyav")
 _EXACT_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv"}
 _EXACT_CODECS = {"h264", "flv1", "mpeg4", "vp8", "vp9", "mjpeg"}
 _EXACT_PIXELS = {"yuv420p", "yuvj420p"}
-_SAME_TIME = 2e-3  # s; containers round to 1 ms
 
 
 def read_frames(
@@ -34,12 +34,13 @@ def read_frames(
     start: float | None = None,
     end: float | None = None,
     decoder: str = "auto",
+    sampling: str = "uniform",
 ) -> Frames:
     """K = count frames of a video as (K, size, size, 3) RGB, the aspect not kept.
 
-    Frame k is the one on display at start + (k + ½)(end − start)/K, in s from the first frame; a
-    window with fewer frames repeats them. Decoded at full size, then reduced with antialiasing, so
-    that all decoders agree. decord gives way to PyAV wherever it is not exact.
+    Which ones of the window from start to end (s from the first frame) `sampling.choose` says.
+    Decoded at full size, then reduced with antialiasing, so that all decoders agree. decord gives
+    way to PyAV wherever it is not exact.
     Raises MediaError: no video, damaged, cut short, a window outside the video.
     """
     if decoder not in DECODERS:
@@ -48,15 +49,13 @@ def read_frames(
     if line.video_end is None:
         raise MediaError("no video in it")
     begin, stop = window(start, end, line.video_end, "video")
-    wanted = begin + (np.arange(count) + 0.5) * (stop - begin) / count
-    indices = np.searchsorted(line.times, wanted + _SAME_TIME, side="right") - 1
-    indices = np.maximum(indices, 0)
-    needed = sorted(set(indices.tolist()))
+    indices = choose(line.times, begin, stop, count, sampling)
+    needed = sorted(set(indices))
     pictures = None if decoder == "pyav" else _by_decord(path, needed, line)
     if pictures is None:
         pictures = _by_pyav(path, needed, line)
     small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
-    return np.stack([small[index] for index in indices.tolist()])
+    return np.stack([small[index] for index in indices])
 
 
 def resize(picture: Frames, size: int) -> Frames:
@@ -90,7 +89,7 @@ def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] |
         reader = decord.VideoReader(os.fspath(path), num_threads=1)
         times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
         same = len(times) == len(line.times) and np.allclose(
-            times - times[0], line.times, rtol=0, atol=_SAME_TIME
+            times - times[0], line.times, rtol=0, atol=SAME_TIME
         )
         if not same or times[0] < 0:
             return None
@@ -111,7 +110,7 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
         shown: Any = None
         time = 0.0
         for time, frame in _decoded(container, stream, line.origin):
-            while len(found) < len(wanted) and time > wanted[len(found)] + _SAME_TIME:
+            while len(found) < len(wanted) and time > wanted[len(found)] + SAME_TIME:
                 found.append(_picture(frame if shown is None else shown))
             if len(found) == len(wanted):
                 return found
