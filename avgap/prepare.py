@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avgap import artifact, console
+from avgap.data import mediastate
 from avgap.data.cache import SPLITS, Cache, Header, open_cache
-from avgap.data.clip import Clip, MediaError, shorten
-from avgap.data.corrupt import Components
+from avgap.data.clip import Clip, shorten
 from avgap.data.plan import Options, Plan, make_plan
+from avgap.data.shard import Shard
 from avgap.errors import InputError, OutputError
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
 
 if TYPE_CHECKING:
     from avgap.data.cache_writer import CacheWriter
 
-_FIT_FRAMES = 512  # training frames that pca25's components are fitted on
+_CHANGES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ def prepare(
     limit: int | None = None,
     allow_missing: int = 0,
     workers: int | None = None,
+    shard: Shard | None = None,
     force: bool = False,
     dry_run: bool = False,
 ) -> Prepared:
@@ -89,12 +89,13 @@ def prepare(
     started = time.monotonic()
     if output.suffix != ".h5":
         raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
-    options = Options(decoder, val_fraction, corrupt, seed, splits, limit)
+    options = Options(decoder, val_fraction, corrupt, seed, splits, limit, shard)
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
         missing = {clip.id: clip.broken for clip in plan.clips if clip.broken}
         return _result("planned", output, plan.header, None, plan.clips, missing, started)
-    if artifact.settle(output, plan.question, force=force) is not None:
+    changed = _media_changed(output, plan, force=force)
+    if artifact.settle(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
         _require_readable(cache.missing, allow_missing)
         return _confirmed(cache, plan, started)
@@ -108,16 +109,20 @@ def _make(
     plan: Plan, output: Path, allow_missing: int, workers: int | None, started: float
 ) -> Prepared:
     from avgap.data.cache_writer import write_cache
+    from avgap.data.fill import fill
+    from avgap.data.parts import Parts, folder_of
 
     with (
+        Parts(folder_of(output)) as parts,
         artifact.atomic(output) as part,
         write_cache(part, plan.header, plan.sizes) as writer,
     ):
-        missing = _decode_into(writer, plan, workers)
+        missing = fill(writer, plan, parts, workers)
         _require_readable(missing, allow_missing)
-        if all(clip.split != "train" or clip.id in missing for clip in plan.clips):
+        whole = plan.options.shard is None
+        if whole and all(clip.split != "train" or clip.id in missing for clip in plan.clips):
             raise InputError("no clip of train can be used", _reasons(missing))
-        if plan.corruption is not None and plan.corruption.kind == "pca25":
+        if whole and plan.corruption is not None and plan.corruption.kind == "pca25":
             _project(writer, plan, missing)
         stamp = writer.finish(
             missing,
@@ -126,63 +131,43 @@ def _make(
             artifact.provenance(started),
             {"root": artifact.hint(output, plan.root)},
         )
+    parts.remove()
     kept = [clip for clip in plan.clips if clip.id not in missing]
     return _result("made", output, plan.header, stamp.digest, kept, missing, started)
 
 
-def _decode_into(writer: CacheWriter, plan: Plan, workers: int | None) -> dict[str, str]:
-    """Decode every clip into its row; returns what could not be read, in the clips' order."""
-    from avgap.data.decode import Job, decode_all
-
-    job = Job(
-        plan.header.audio_recipe,
-        plan.header.frame_recipe,
-        plan.options.decoder,
-        plan.corruption,
-        plan.spoiled,
-        plan.options.seed,
-    )
-    places = list(_places(plan.clips))
-    labels = {name: index for index, name in enumerate(plan.header.classes)}
-    failed: dict[int, str] = {}
-    count = min(workers or os.cpu_count() or 1, len(plan.clips))
-    with (
-        console.progress("prepare", len(plan.clips), "clips") as bar,
-        # Closed here and now on an interruption, so that no worker outlives the part file.
-        closing(decode_all(plan.clips, job, count)) as outcomes,
-    ):
-        for index, outcome in outcomes:
-            clip = plan.clips[index]
-            if isinstance(outcome, MediaError):
-                failed[index] = str(outcome)
-            else:
-                label = labels[clip.label]
-                writer.put(*places[index], clip.id, label, *outcome, clip.meta)
-            bar.advance(lines=True)
-    return {plan.clips[index].id: failed[index] for index in sorted(failed)}
-
-
-def _places(clips: Sequence[Clip]) -> Iterator[tuple[str, int]]:
-    """The split and the row of each clip."""
-    rows: Counter[str] = Counter()
-    for clip in clips:
-        yield clip.split, rows[clip.split]
-        rows[clip.split] += 1
-
-
 def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:
-    """Spoil the chosen clips' frames by the components of the training frames (pca25)."""
-    import numpy as np
+    from avgap.data.fill import places_of, project
 
-    placed = zip(plan.clips, _places(plan.clips), strict=True)
+    placed = zip(plan.clips, places_of(plan.clips), strict=True)
     there = [(clip, place) for clip, place in placed if clip.id not in missing]
-    train = [place for clip, place in there if clip.split == "train"]
-    most = max(1, _FIT_FRAMES // plan.header.frame_recipe.count)
-    picked = [train[i] for i in np.linspace(0, len(train) - 1, min(most, len(train))).astype(int)]
-    components = Components(np.concatenate([writer.visual(*place) for place in picked]))
-    for clip, place in there:
-        if clip.id in plan.spoiled:
-            writer.replace_visual(*place, components.project(writer.visual(*place)))
+    project(
+        writer,
+        [place for clip, place in there if clip.split == "train"],
+        [place for clip, place in there if clip.id in plan.spoiled],
+    )
+
+
+def _media_changed(output: Path, plan: Plan, *, force: bool) -> bool:
+    """Whether the same was asked of other bytes than lie there now.
+
+    Raises OutputError where it was, without force.
+    """
+    try:
+        cache = open_cache(output)
+    except InputError:
+        return False  # no cache: `settle` tells
+    if artifact.compare(cache.stamp.question, plan.question._replace(inputs=cache.stamp.inputs)):
+        return False  # another question: `settle` tells
+    changed = mediastate.changes(plan.clips, cache.column(mediastate.COLUMN))
+    if changed and not force:
+        raise OutputError(
+            f"{cache.path} was made from other media: {len(changed):,} "
+            f"of {len(plan.clips):,} clips changed",
+            shorten(changed, _CHANGES_SHOWN),
+            "--force to make it again, or another -o",
+        )
+    return bool(changed)
 
 
 def _require_readable(missing: Mapping[str, str], allowed: int) -> None:

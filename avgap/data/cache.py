@@ -125,6 +125,18 @@ class Cache:
         with artifact.open_hdf5(self.path) as file:
             return _meta(file[name])
 
+    def column(self, name: str) -> dict[str, str]:
+        """One column of text for the clips of every split, id → value; empty without it."""
+        with artifact.open_hdf5(self.path) as file:
+            return {
+                id: value
+                for split in SPLITS
+                if name in file[split].get("meta", ())
+                for id, value in zip(
+                    _text(file[split]["id"]), _text(file[split]["meta"][name]), strict=True
+                )
+            }
+
     def _require(self, name: str) -> None:
         if not self.sizes.get(name):
             there = [f"{split}: {size:,} clips" for split, size in self.sizes.items() if size]

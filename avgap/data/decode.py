@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from avgap.data import files
+from avgap.data import mediastate
 from avgap.data.clip import Clip, MediaError
 from avgap.data.corrupt import Corruption, spoil_frames, spoil_sound
 from avgap.settings import AudioRecipe, FrameRecipe
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """One clip's spectrogram (F, T) and frames (K, H, W, 3); files: see `files.describe`."""
+    """One clip's spectrogram (F, T) and frames (K, H, W, 3); files: see `mediastate.describe`."""
 
     audio: NDArray[np.float16]
     visual: NDArray[np.uint8]
@@ -51,7 +51,7 @@ def decode(clip: Clip, job: Job) -> Decoded:
 
     if clip.broken:
         raise MediaError(clip.broken)
-    before = files.states(clip)
+    before = mediastate.states(clip)
     corruption = job.corruption if clip.id in job.spoiled else None
     visual = _frames(clip, job)
     source = clip.audio or clip.video
@@ -62,7 +62,7 @@ def decode(clip: Clip, job: Job) -> Decoded:
         visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
     if corruption is not None and corruption.modality == "audio":
         wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
-    return Decoded(spectrogram(wave, job.audio), visual, files.describe(clip, before))
+    return Decoded(spectrogram(wave, job.audio), visual, mediastate.describe(clip, before))
 
 
 def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from avgap import artifact, console
 from avgap.artifact import Question
-from avgap.data import DATASETS
+from avgap.data import DATASETS, mediastate
 from avgap.data.audio import check_recipe
 from avgap.data.cache import FORMAT, SPLITS, Header
 from avgap.data.clip import Clip, Listing, check, divide, limited
 from avgap.data.corrupt import Corruption, choose, parse
 from avgap.data.sampling import frame_rate
+from avgap.data.shard import Shard
 from avgap.data.splits import apply_splits
 from avgap.errors import InputError, unknown
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
@@ -31,6 +32,7 @@ class Options(NamedTuple):
     seed: int
     splits: Path | None
     limit: int | None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ class Plan:
     def sizes(self) -> dict[str, int]:
         """Clips per split."""
         return {split: sum(clip.split == split for clip in self.clips) for split in SPLITS}
+
+    def key(self, clip: Clip) -> str:
+        """The digest of all that decides about a clip's arrays, the state of its files included."""
+        spoiled = clip.id in self.spoiled and self.corruption is not None
+        return artifact.digest(
+            *(clip.id, clip.start, clip.end),
+            "" if clip.image is None else artifact.digest(clip.image),
+            [[str(path.absolute()), *mediastate.state(path)] for path in mediastate.paths(clip)],
+            parameters(self.header.audio_recipe),
+            parameters(self.header.frame_recipe),
+            self.options.decoder,
+            [self.corruption.flag, self.options.seed] if spoiled and self.corruption else None,
+        )
 
 
 def make_plan(
@@ -81,8 +96,12 @@ def make_plan(
             "corrupt": None if corruption is None else corruption.spec,
             "limit": options.limit,
             "seed": options.seed if divided or corruption is not None else None,
+            **({} if options.shard is None else {"shard": str(options.shard)}),
         },
     )
+    # Last, so that every machine divides, spoils and asks as one machine alone would.
+    if options.shard is not None:
+        clips = options.shard.of(clips)
     header = Header(dataset, listing.classes, listing.augment, audio, frames)
     return Plan(root, options, clips, header, corruption, spoiled, question)
 
@@ -116,16 +135,12 @@ def _source_digest(clips: Sequence[Clip]) -> str:
     rows = [
         [
             *(clip.id, clip.label, clip.split, clip.start, clip.end, clip.meta["corrupt"]),
-            [_size(path) for path in (clip.video, clip.audio)],
+            [
+                None if path is None else mediastate.state(path).size
+                for path in (clip.video, clip.audio)
+            ],
             "" if clip.image is None else artifact.digest(clip.image),
         ]
         for clip in clips
     ]
     return artifact.digest("source", rows)
-
-
-def _size(path: Path | None) -> int | None:
-    try:
-        return None if path is None else path.stat().st_size
-    except OSError:
-        return -1
