@@ -289,6 +289,7 @@ def fitgmm(
 
 @app.command()
 def adapt(
+    ctx: typer.Context,
     cache: options.CacheFile,
     checkpoint: options.CheckpointFile,
     output: options.OutputFolder,
@@ -297,7 +298,7 @@ def adapt(
     gamma: options.Gamma = Adaptive.gamma,
     anneal: options.Anneal = Adaptive.anneal,
     weights: options.Weights = "posterior",
-    steps: options.Steps = None,
+    steps: options.Steps = Adaptive.steps,
     epochs: options.StepEpochs = Adaptive.epochs,
     keep_optimizer: options.KeepOptimizer = False,
     gmm: options.Gmm = None,
@@ -322,7 +323,7 @@ def adapt(
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
     """
     console.setup(quiet=quiet)
-    if gmm is not None and steps not in (None, 1):
+    if gmm is not None and steps != 1 and _given(ctx, "steps"):
         raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
     from avgap.adapt import adapt as stage
 
@@ -336,8 +337,7 @@ def adapt(
         "precision": precision,
         "augment": augment,
     }
-    rounds = Adaptive.steps if steps is None else steps
-    settings = Adaptive(alpha, beta, gamma, anneal, weights, rounds, epochs, keep_optimizer)
+    settings = Adaptive(alpha, beta, gamma, anneal, weights, steps, epochs, keep_optimizer)
     result = stage(
         cache,
         checkpoint,
@@ -464,6 +464,12 @@ def _line(*words: object) -> str:
     """A command line to copy; a path that begins with a dash is not taken for an option."""
     marked = ["./" + str(w) if isinstance(w, Path) and str(w).startswith("-") else w for w in words]
     return shlex.join(["avgap", *map(str, marked)])
+
+
+def _given(ctx: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, be it with its default."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _done(path: object, up_to_date: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from avgap.settings import AUDIO_RECIPES, Adaptive
+from avgap.settings import AUDIO_RECIPES
 
 _OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Front end"
 
@@ -233,13 +233,8 @@ Weights = Annotated[
     Literal["posterior", "uniform"], Option(help="uniform: w = 1 (Table 2).", rich_help_panel=_LOSS)
 ]
 Steps = Annotated[
-    int | None,
-    Option(
-        min=1,
-        help="Rounds of gaps, mixture, training.",
-        show_default=f"{Adaptive.steps}, or 1 with --gmm",
-        rich_help_panel=_LOSS,
-    ),
+    int,
+    Option(min=1, help="Rounds of gaps, mixture, training; one with --gmm.", rich_help_panel=_LOSS),
 ]
 StepEpochs = Annotated[
     int, Option("--epochs", min=1, help="Epochs per step.", rich_help_panel=_LOSS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,6 +58,33 @@ def make_cache(path: Path, seed: int = 0, n: int = 60, spoiled: float = 0.25) ->
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return make_cache(tmp_path / "cache.h5")
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from calling import SMALL, START, call
+
+    folder = tmp_path_factory.mktemp("made")
+    make_cache(folder / "cache.h5")
+    lines = [
+        ["warmup", "cache.h5", "-o", "run/warmup", "--epochs", "2", *SMALL],
+        ["gaps", *START, "-o", "run/gaps.h5"],
+        ["fitgmm", "run/gaps.h5", "-o", "run/gmm.json"],
+        ["evaluate", *START, "-o", "run/warmup/metrics.json"],
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in lines:
+            assert call(*line).exit_code == 0, line
+    return folder
+
+
+@pytest.fixture
+def work(_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: cache.h5, and run with a warm-up, its gaps, mixture and metrics."""
+    shutil.copytree(_made, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
 
 
 @pytest.fixture
