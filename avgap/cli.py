@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -99,6 +100,7 @@ def prepare(
     mels: options.Mels = None,
     decoder: options.Decoder = "auto",
     workers: options.Workers = None,
+    shard: options.Shard = None,
     allow_missing: options.AllowMissing = 0,
     limit: options.Limit = None,
     seed: options.Seed = 0,
@@ -116,6 +118,7 @@ def prepare(
     avgap prepare avdigits free-spoken-digit-dataset -o cache.h5 --corrupt visual:0.15
     """
     console.setup(quiet=quiet)
+    from avgap.data.shard import parse as parse_shard
     from avgap.errors import unknown
     from avgap.prepare import prepare as stage
 
@@ -142,13 +145,41 @@ def prepare(
         limit=limit,
         allow_missing=allow_missing,
         workers=workers,
+        shard=None if shard is None else parse_shard(shard, os.environ),
         force=force,
         dry_run=dry_run,
     )
     console.result(result.table(), result.as_dict(), as_json=as_json)
     if not dry_run:
         _done(output, result.status == "up to date")
-        console.suggest(_line("warmup", output, "-o", "warmup"))
+        next_line = _line("warmup", output, "-o", "warmup")
+        console.suggest(next_line if shard is None else "avgap merge SHARD... -o cache.h5")
+
+
+@app.command()
+def merge(
+    shards: options.Shards,
+    output: options.OutputFile,
+    force: options.Force = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Join the shards of a cache.
+
+    Shards made by prepare --shard, on any machines, become the cache of one run.
+
+    \b
+    avgap prepare csv clips.csv -o shards/1.h5 --shard 1/2
+    avgap prepare csv clips.csv -o shards/2.h5 --shard 2/2
+    avgap merge shards -o cache.h5
+    """
+    console.setup(quiet=quiet)
+    from avgap.merge import merge as stage
+
+    result = stage(shards, output, force=force)
+    console.result(result.table(), result.as_dict(), as_json=as_json)
+    _done(output, result.status == "up to date")
+    console.suggest(_line("warmup", output, "-o", "warmup"))
 
 
 @app.command()

@@ -33,6 +33,12 @@ GapsFile = Annotated[
         show_default=False,
     ),
 ]
+Shards = Annotated[
+    list[Path],
+    Argument(
+        metavar="SHARD...", help="All shards, or a folder that holds them.", show_default=False
+    ),
+]
 Paths = Annotated[
     list[Path],
     Argument(metavar="PATH...", help="One artifact, or run folders.", show_default=False),
@@ -134,6 +140,16 @@ Decoder = Annotated[
 ]
 Workers = Annotated[
     int | None, Option(min=1, help="Decoding processes; default: cores.", rich_help_panel=_RUN)
+]
+Shard = Annotated[
+    str | None,
+    Option(
+        "--shard",
+        metavar="I/N|auto",
+        help="Only share I of N, to merge; auto: of a Slurm array or torchrun.",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
 ]
 AllowMissing = Annotated[int, Option(min=0, help="Broken clips to leave out, at most.")]
 Limit = Annotated[

@@ -13,6 +13,7 @@ from avgap import artifact, console
 from avgap.data import mediastate
 from avgap.data.cache import SPLITS, Cache, Header, open_cache
 from avgap.data.clip import Clip, shorten
+from avgap.data.corrupt import PROJECTED
 from avgap.data.plan import Options, Plan, make_plan
 from avgap.data.shard import Shard
 from avgap.errors import InputError, OutputError
@@ -26,7 +27,7 @@ _CHANGES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` did. status: made, up to date, or planned (a dry run).
+    """What `prepare` or `merge` did. status: made, merged, up to date, or planned (a dry run).
 
     sizes: clips per split; counts: clips per split and class; missing: id → reason.
     """
@@ -81,8 +82,9 @@ def prepare(
 
     val_fraction: share of training for validation where the source names none (stratified,
     seeded). corrupt: see `corrupt.parse`. splits: see `splits.read_splits`. limit: clips per split,
-    class after class in turn. allow_missing: clips that may be unreadable. workers: processes, one
-    per core by default. The same question again confirms the cache without decoding.
+    class after class in turn. shard: only this share of the clips, for `merge`. allow_missing:
+    clips that may be unreadable. workers: processes, one per core by default. The same question
+    again confirms the cache without decoding, or goes on from what a broken run had finished.
     Raises InputError: unknown dataset, a listing with problems, more broken clips than allowed;
     OutputError: output answers another question (without force) or cannot be written.
     """
@@ -93,7 +95,7 @@ def prepare(
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
         missing = {clip.id: clip.broken for clip in plan.clips if clip.broken}
-        return _result("planned", output, plan.header, None, plan.clips, missing, started)
+        return result_of("planned", output, plan.header, None, plan.clips, missing, started)
     changed = _media_changed(output, plan, force=force)
     if artifact.settle(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
@@ -122,7 +124,7 @@ def _make(
         whole = plan.options.shard is None
         if whole and all(clip.split != "train" or clip.id in missing for clip in plan.clips):
             raise InputError("no clip of train can be used", _reasons(missing))
-        if whole and plan.corruption is not None and plan.corruption.kind == "pca25":
+        if whole and plan.corruption is not None and plan.corruption.kind == PROJECTED:
             _project(writer, plan, missing)
         stamp = writer.finish(
             missing,
@@ -133,7 +135,7 @@ def _make(
         )
     parts.remove()
     kept = [clip for clip in plan.clips if clip.id not in missing]
-    return _result("made", output, plan.header, stamp.digest, kept, missing, started)
+    return result_of("made", output, plan.header, stamp.digest, kept, missing, started)
 
 
 def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:
@@ -189,12 +191,12 @@ def _reasons(missing: Mapping[str, str]) -> list[str]:
 
 def _confirmed(cache: Cache, plan: Plan, started: float) -> Prepared:
     kept = [clip for clip in plan.clips if clip.id not in cache.missing]
-    return _result(
+    return result_of(
         "up to date", cache.path, plan.header, cache.stamp.digest, kept, cache.missing, started
     )
 
 
-def _result(
+def result_of(
     status: str,
     path: Path,
     header: Header,
@@ -203,6 +205,7 @@ def _result(
     missing: Mapping[str, str],
     started: float,
 ) -> Prepared:
+    """What was done: these clips, split and label, are in the cache at path."""
     counts = Counter((clip.split, clip.label) for clip in clips)
     by_split = {s: {name: counts[s, name] for name in header.classes} for s in SPLITS}
     return Prepared(

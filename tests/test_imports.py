@@ -30,7 +30,7 @@ LAYERS = [
     {"cli", "__main__"},
     {"options", "demo"},
     {"adapt", "baseline"},
-    {"warmup", "evaluate", "prepare", "report"},
+    {"warmup", "evaluate", "prepare", "merge", "report"},
     {"page", "runview", "gallery", "runfolder"},
     {"fitgmm", "gaps"},
     {"run"},

@@ -8,7 +8,7 @@ whole split is read in one slab and clips can be written in any order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,6 +45,16 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.id)
+
+
+class CachedClip(NamedTuple):
+    """One clip of a cache: audio (F, T), visual (K, H, W, 3), meta: its columns of text."""
+
+    id: str
+    label: int
+    audio: NDArray[np.float16]
+    visual: NDArray[np.uint8]
+    meta: dict[str, str]
 
 
 class Header(NamedTuple):
@@ -106,8 +116,21 @@ class Cache:
         """(K, H, W, 3)."""
         return self.header.visual_shape
 
+    @property
+    def shard(self) -> str | None:
+        """Which share of a cache this is, as I/N; None for a whole one."""
+        return self.stamp.parameters.get("shard")
+
     def split(self, name: str) -> Split:
-        """Read one split, each array in one slab. Raises InputError: unknown, empty, corrupt."""
+        """Read one split, each array in one slab.
+
+        Raises InputError: unknown, empty, corrupt, or of a shard: nothing is trained on a share.
+        """
+        if self.shard is not None:
+            raise InputError(
+                f"{self.path} is shard {self.shard} of a cache, not the whole",
+                hint="avgap merge SHARD... -o cache.h5",
+            )
         self._require(name)
         with artifact.open_hdf5(self.path) as file:
             group = file[name]
@@ -124,6 +147,23 @@ class Cache:
         self._require(name)
         with artifact.open_hdf5(self.path) as file:
             return _meta(file[name])
+
+    def clips(self, name: str) -> Iterator[CachedClip]:
+        """The clips of one split one by one, so that no more than one is in memory."""
+        with artifact.open_hdf5(self.path) as file:
+            group = file[name]
+            meta = _meta(group)
+            rows = zip(_text(group["id"]), group["label"][:].tolist(), strict=True)
+            for row, (id, label) in enumerate(rows):
+                columns = {column: values[row] for column, values in meta.items()}
+                arrays = group["audio"][row], group["visual"][row]
+                yield CachedClip(id, label, *arrays, columns)
+
+    def labels(self, name: str) -> dict[str, int]:
+        """The class index of every clip of one split, by id, in order."""
+        with artifact.open_hdf5(self.path) as file:
+            group = file[name]
+            return dict(zip(_text(group["id"]), group["label"][:].tolist(), strict=True))
 
     def column(self, name: str) -> dict[str, str]:
         """One column of text for the clips of every split, id → value; empty without it."""

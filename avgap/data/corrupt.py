@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Waveform = NDArray[np.float32]
 
 KINDS = {"visual": ("noise", "blank", "pca25"), "audio": ("noise", "silence")}
+PROJECTED = "pca25"  # the kind that needs all training frames, so that it comes last
 VARIANCE = 0.25  # share of the variance that pca25 keeps
 
 

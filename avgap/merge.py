@@ -1,0 +1,145 @@
+"""Shards of a cache → the cache, exactly as one run of prepare would have written it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avgap import artifact, console
+from avgap.artifact import Question
+from avgap.data.cache import SPLITS, Cache, open_cache
+from avgap.data.clip import Clip, shorten
+from avgap.data.corrupt import PROJECTED
+from avgap.errors import InputError, OutputError
+from avgap.prepare import Prepared, result_of
+
+if TYPE_CHECKING:
+    from avgap.data.cache_writer import CacheWriter
+    from avgap.data.fill import Place
+
+
+def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prepared:
+    """Join the shards that `prepare --shard I/N` made, all N of them.
+
+    sources: shards, or folders that hold them. Raises InputError: shards that are missing, given
+    twice, of another question, or no shards at all, each by name; OutputError as `prepare`.
+    """
+    started = time.monotonic()
+    shards = [open_cache(path) for path in _files(sources)]
+    question = _common_question(shards)
+    clips = _in_order(shards)
+    missing = dict(sorted(item for shard in shards for item in shard.missing.items()))
+    header = shards[0].header
+    if (stamp := artifact.settle(output, question, force=force)) is not None:
+        return result_of("up to date", output, header, stamp.digest, clips, missing, started)
+    if output.resolve() in [shard.path.resolve() for shard in shards]:
+        raise OutputError(f"{output} is one of the shards", hint="another -o")
+    if not any(clip.split == "train" for clip in clips):
+        raise InputError("no shard has a clip of train")
+    from avgap.data.cache_writer import write_cache
+
+    sizes = {split: sum(clip.split == split for clip in clips) for split in SPLITS}
+    with artifact.atomic(output) as part, write_cache(part, header, sizes) as writer:
+        _copy(shards, clips, writer, projected=_is_projected(question))
+        stamp = writer.finish(
+            missing,
+            question.inputs,
+            question.parameters,
+            artifact.provenance(started),
+            {"root": _root(shards[0], output)},
+        )
+    return result_of("merged", output, header, stamp.digest, clips, missing, started)
+
+
+def _files(sources: Sequence[Path]) -> list[Path]:
+    """The files named, and those in the folders named, each once."""
+    found: dict[Path, Path] = {}
+    for source in sources:
+        inside = sorted(source.glob("*.h5")) if source.is_dir() else [source]
+        if not inside:
+            raise InputError(f"{source} holds no file ending in h5")
+        for path in inside:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def _common_question(shards: Sequence[Cache]) -> Question:
+    """The question of the whole. Raises InputError with everything that keeps it from being one."""
+    first = shards[0]
+    whole = [f"{shard.path} is a whole cache" for shard in shards if shard.shard is None]
+    if whole:
+        raise InputError("only shards can be merged", shorten(whole), "prepare with --shard I/N")
+    problems = []
+    for shard in shards[1:]:
+        lines = artifact.compare(_without_shard(first), _without_shard(shard))
+        problems += [f"{first.path} and {shard.path}: {line}" for line in lines]
+    if problems:
+        raise InputError("these are not shards of one cache", shorten(problems))
+    count = {str(shard.shard).partition("/")[2]: shard.path for shard in shards}
+    if len(count) > 1:
+        lines = [f"{path} is one of {number}" for number, path in count.items()]
+        raise InputError("these are shards of different divisions", lines)
+    total = int(next(iter(count)))
+    held: dict[int, list[Path]] = {number: [] for number in range(1, total + 1)}
+    for shard in shards:
+        held[int(str(shard.shard).partition("/")[0])].append(shard.path)
+    problems = [f"{number}/{total} is missing" for number, paths in held.items() if not paths]
+    problems += [
+        f"{number}/{total} is there {len(paths)} times: {', '.join(map(str, paths))}"
+        for number, paths in held.items()
+        if len(paths) > 1
+    ]
+    if problems:
+        there = sum(bool(paths) for paths in held.values())
+        raise InputError(f"{there} of {total} shards can be merged", shorten(problems))
+    return _without_shard(first)
+
+
+def _without_shard(shard: Cache) -> Question:
+    question = shard.stamp.question
+    kept = {name: value for name, value in question.parameters.items() if name != "shard"}
+    return question._replace(parameters=kept)
+
+
+def _is_projected(question: Question) -> bool:
+    return str(question.parameters.get("corrupt") or "").endswith(f":{PROJECTED}")
+
+
+def _in_order(shards: Sequence[Cache]) -> list[Clip]:
+    """The clips of all shards in the order of the whole cache: by split, then by id."""
+    clips = [
+        Clip(id, shard.classes[label], split)
+        for shard in shards
+        for split in SPLITS
+        for id, label in shard.labels(split).items()
+    ]
+    return sorted(clips, key=lambda clip: (SPLITS.index(clip.split), clip.id))
+
+
+def _copy(
+    shards: Sequence[Cache], clips: Iterable[Clip], writer: CacheWriter, *, projected: bool
+) -> None:
+    """Copy every clip to its row, one shard after the other, clip by clip."""
+    from avgap.data.fill import places_of, project
+
+    clips = list(clips)
+    row_of = {clip.id: place for clip, place in zip(clips, places_of(clips), strict=True)}
+    spoiled: list[Place] = []
+    with console.progress("merge", len(clips), "clips") as bar:
+        for shard in shards:
+            for split in SPLITS:
+                for clip in shard.clips(split):
+                    place = row_of[clip.id]
+                    writer.put(*place, clip.id, clip.label, clip.audio, clip.visual, clip.meta)
+                    if PROJECTED in clip.meta.get("corrupt", ""):
+                        spoiled.append(place)
+                    bar.advance(lines=True)
+    if projected:
+        train = [place for place in row_of.values() if place[0] == "train"]
+        project(writer, train, spoiled)
+
+
+def _root(shard: Cache, output: Path) -> str:
+    return artifact.hint(output, shard.path.parent / shard.stamp.hints.get("root", ""))
