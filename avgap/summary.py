@@ -25,7 +25,7 @@ _STEPS = (
     0.0001,
 )  # width of a bin, in units of the gap
 _ROWS = 24
-_BAR = 60  # columns of the longest bar
+_BAR = 45  # columns of the longest bar
 
 
 def mixture(mixture: Mixture, diagnostics: Mapping[str, Any], gap: NDArray[np.float64]) -> str:

@@ -14,6 +14,8 @@ ARMS = {
     "warm-up loss, 70 epochs": "joint/warmup",
     "warm-up loss, 30 epochs": "adaptive/warmup",
     "adaptive, 30 + 4 × 10 epochs": "adaptive/adapt",
+    "adaptive with sgd in adaptation": "sgd/adapt",
+    "adaptive with w = 1": "uniform/adapt",
 }
 FILES = {"last epoch": "metrics.json", "best on validation": "metrics-best.json"}
 
@@ -76,9 +78,34 @@ def mixtures(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def lengths(folder: Path) -> str:
+    """One row per length of the warm-up: what the posterior knows of the spoiled clips."""
+    lines = [
+        "| warm-up epochs | seeds | ROC AUC of w₁ | π₁ | supported |",
+        "|---|---|---|---|---|",
+    ]
+    epochs = {int(path.name.split("-")[1]) for path in folder.glob("seed-*/length-*")}
+    for count in sorted(epochs):
+        places = sorted(folder.glob(f"seed-*/length-{count}"))
+        pages = read([place / "report.json" for place in places])
+        found = read([place / "gmm.json" for place in places])
+        if not pages:
+            continue
+        row = [
+            str(count),
+            str(len(found)),
+            shown([page["planted_auc"] for page in pages], 1, 3),
+            shown([one["components"]["imbalanced"]["weight"] for one in found], 1, 2),
+            f"{sum(one['diagnostics']['supported'] for one in found)} of {len(found)}",
+        ]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
 def main(out: Path) -> None:
     for folder in sorted(path.parent for path in out.glob("*/seed-0")):
-        print(f"### {folder.name}\n\n{accuracies(folder)}\n\n{mixtures(folder)}\n")
+        parts = [accuracies(folder), mixtures(folder), lengths(folder)]
+        print("\n\n".join([f"### {folder.name}", *filter(None, parts)]) + "\n")
 
 
 if __name__ == "__main__":
