@@ -63,7 +63,7 @@ def adapt(
         folder.write_log(there.history)
         return Trained(there, folder.checkpoint, up_to_date=True)
 
-    stage = load_stage(cache, start.description.visual_shape[1], training, device)
+    stage = load_stage(cache, start.description.image_size, training, device)
     rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, folder, stage, force)
     trainee = rounds.trainee(device)
     if there is not None:
@@ -137,7 +137,7 @@ class _Rounds:
             {name: artifact.hint(place / "gaps.h5", path) for name, path in hints.items()},
         )
         if pass_.settle(place / "gaps.h5", force=self.force) is None:
-            size = self.start.description.visual_shape[1]
+            size = self.start.description.image_size
             pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
         fitgmm(place / "gaps.h5", place / "gmm.json", Fit(), force=self.force)
         return read_mixture(place / "gmm.json")

@@ -116,6 +116,7 @@ def prepare(
     \b
     avgap prepare csv clips.csv -o cache.h5
     avgap prepare avdigits free-spoken-digit-dataset -o cache.h5 --corrupt visual:0.15
+    avgap prepare embeddings features.npz -o cache.h5
     """
     console.setup(quiet=quiet)
     from avgap.data.shard import parse as parse_shard
@@ -152,7 +153,8 @@ def prepare(
     console.result(result.table(), result.as_dict(), as_json=as_json)
     if not dry_run:
         _done(output, result.status == "up to date")
-        next_line = _line("warmup", output, "-o", "warmup")
+        encoder = ["--encoder", "mlp"] if dataset == "embeddings" else []
+        next_line = _line("warmup", output, "-o", "warmup", *encoder)
         console.suggest(next_line if shard is None else "avgap merge SHARD... -o cache.h5")
 
 

@@ -104,7 +104,7 @@ def evaluate(
 
     model = rebuild(checkpoint, checkpoint_path).to(device)
     data = resident(cache.split(split), device)
-    size = checkpoint.description.visual_shape[1]
+    size = checkpoint.description.image_size
     if predictions is not None and not done:
         table = pass_.run(model, data, size, predictions).table
     else:

@@ -34,7 +34,7 @@ class Clips:
     path: Path
     split: str
     classes: tuple[str, ...]
-    row: dict[str, int]
+    row: dict[str, int]  # of the clips that have pictures: none of embeddings
     small: bool  # whether its frames are smaller than they are shown
     corrupt: dict[str, str]  # id → kind, "" for none; empty where the cache does not know
 
@@ -52,8 +52,9 @@ def clips_of(cache: Cache, split: str) -> Clips:
         ids: list[str] = file[split]["id"].asstr()[:].tolist()
     corrupt = cache.meta(split).get("corrupt")
     truth = {} if corrupt is None else dict(zip(ids, corrupt, strict=True))
-    rows = {id: row for row, id in enumerate(ids)}
-    small = cache.visual_shape[1] < _HEIGHT
+    pictured = cache.kind == "media"
+    rows = {id: row for row, id in enumerate(ids)} if pictured else {}
+    small = pictured and cache.visual_shape[1] < _HEIGHT
     return Clips(cache.path, split, cache.classes, rows, small, truth)
 
 

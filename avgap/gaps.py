@@ -77,7 +77,7 @@ def gaps(
         return Collected(there, str(output), up_to_date=True)
     model = rebuild(checkpoint, checkpoint_path).to(device)
     data = resident(cache.split(split), device)
-    return pass_.run(model, data, checkpoint.description.visual_shape[1], output)
+    return pass_.run(model, data, checkpoint.description.image_size, output)
 
 
 @dataclass(frozen=True)

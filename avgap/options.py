@@ -14,12 +14,14 @@ _OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Fro
 # ---------------------------------------------------------------- arguments
 
 Dataset = Annotated[
-    str, Argument(metavar="DATASET", help="csv, avdigits or demo.", show_default=False)
+    str, Argument(metavar="DATASET", help="csv, avdigits, demo or embeddings.", show_default=False)
 ]
 Root = Annotated[
     Path,
     Argument(
-        metavar="ROOT", help="Where the dataset lies (csv: the table itself).", show_default=False
+        metavar="ROOT",
+        help="Where the dataset lies (csv: the table itself; embeddings: the file).",
+        show_default=False,
     ),
 ]
 CacheFile = Annotated[
@@ -165,10 +167,14 @@ WarmupLoss = Annotated[
     Option(help="joint: Eq. 7; fused: L_MM alone, the baseline.", rich_help_panel=_TRAIN),
 ]
 Encoder = Annotated[
-    str | None, Option(help="Both encoders: resnet18 or small.", rich_help_panel=_TRAIN)
+    str | None,
+    Option(
+        help="Both encoders: resnet18 or small; mlp or identity of embeddings.",
+        rich_help_panel=_TRAIN,
+    ),
 ]
-AudioEncoder = Annotated[str, Option(help="resnet18 or small.", rich_help_panel=_TRAIN)]
-VisualEncoder = Annotated[str, Option(help="resnet18 or small.", rich_help_panel=_TRAIN)]
+AudioEncoder = Annotated[str, Option(help="As --encoder.", rich_help_panel=_TRAIN)]
+VisualEncoder = Annotated[str, Option(help="As --encoder.", rich_help_panel=_TRAIN)]
 ImageSize = Annotated[
     int, Option(min=8, help="Input of the visual encoder, px.", rich_help_panel=_TRAIN)
 ]

@@ -109,6 +109,7 @@ def _cache(path: Path) -> Summary:
     }
     data = {
         "dataset": cache.dataset,
+        "kind": cache.kind,
         "sizes": cache.sizes,
         "classes": list(cache.classes),
         "audio_shape": list(cache.audio_shape),
@@ -120,9 +121,7 @@ def _cache(path: Path) -> Summary:
     lines = [
         f"{cache.dataset}: {splits} clips of {len(cache.classes)} classes",
         f"classes  {', '.join(cache.classes)}",
-        f"audio    (F, T) = {cache.audio_shape}, "
-        f"mean {cache.audio_mean:.3f}, std {cache.audio_std:.3f}",
-        f"visual   (K, H, W, 3) = {cache.visual_shape}",
+        *summary.inputs(cache),
     ]
     for name, kinds in corrupt.items():
         lines += [f"corrupt  {name}: {count:,} clips {kind}" for kind, count in kinds.items()]

@@ -20,7 +20,7 @@ from avgap.checkpoint import (
 )
 from avgap.data.cache import Cache
 from avgap.data.resident import resident
-from avgap.errors import InputError, OutputError
+from avgap.errors import InputError, OutputError, UsageError
 from avgap.models import Description
 from avgap.settings import Training
 from avgap.training import Stage, Trainee
@@ -28,11 +28,11 @@ from avgap.training import Stage, Trainee
 
 def check_fits(cache: Cache, description: Description, checkpoint: str | Path) -> None:
     """Raise InputError unless the network was built for the cache's classes and shapes."""
-    frames = (cache.visual_shape[0], min(cache.visual_shape[1], description.visual_shape[1]))
+    visual = visual_input(cache, description.image_size)
     pairs = {
         "classes": (list(cache.classes), list(description.classes)),
         "audio (F, T)": (cache.audio_shape, description.audio_shape),
-        "frames (K, size)": (frames, description.visual_shape[:2]),
+        "frames (K, S, S)": (visual, description.visual_shape),
     }
     lines = [
         f"{n}: {a} in the cache, {b} in the checkpoint" for n, (a, b) in pairs.items() if a != b
@@ -45,6 +45,15 @@ def check_fits(cache: Cache, description: Description, checkpoint: str | Path) -
         )
 
 
+def visual_input(cache: Cache, image_size: int) -> tuple[int, ...]:
+    """The network's visual input per clip: (K, S, S), small frames as they are; or (d,)."""
+    if cache.kind == "embedding":
+        return cache.visual_shape
+    count, height = cache.visual_shape[:2]
+    size = min(height, image_size)
+    return count, size, size
+
+
 def load_stage(cache: Cache, image_size: int, settings: Training, device: torch.device) -> Stage:
     """Read the training and validation splits onto the device, once."""
     validation = resident(cache.split("val"), device) if cache.sizes.get("val") else None
@@ -53,6 +62,8 @@ def load_stage(cache: Cache, image_size: int, settings: Training, device: torch.
 
 def augment_setting(asked: str, cache: Cache) -> str:
     """on or off. auto: as the dataset says (off where mirroring changes the meaning)."""
+    if cache.kind == "embedding" and asked == "on":
+        raise UsageError("embeddings cannot be cropped or mirrored", hint="--augment off")
     if asked != "auto":
         return asked
     return "on" if cache.augment else "off"

@@ -73,6 +73,18 @@ class FrameRecipe:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """In place of a recipe: size numbers of float32, made elsewhere."""
+
+    size: int
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(d,)."""
+        return (self.size,)
+
+
+@dataclass(frozen=True)
 class Network:
     """The audio-visual network of Eq. 1–3."""
 

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from avgap.data.cache import Cache
     from avgap.mixture import Component, Mixture
 
 _STEPS = (
@@ -93,3 +94,15 @@ def bins(gap: NDArray[np.float64]) -> NDArray[np.float64]:
     # Rounding must not leave the outermost gaps outside.
     edges[[0, -1]] = min(edges[0], gap.min()), max(edges[-1], gap.max())
     return edges
+
+
+def inputs(cache: Cache) -> list[str]:
+    """What a cache's clips look like: audio and visual, a line each."""
+    if cache.kind == "embedding":
+        shapes = {"audio": cache.audio_shape, "visual": cache.visual_shape}
+        return [f"{name:<8} embeddings of {size:,} numbers" for name, (size,) in shapes.items()]
+    return [
+        f"audio    (F, T) = {cache.audio_shape}, "
+        f"mean {cache.audio_mean:.3f}, std {cache.audio_std:.3f}",
+        f"visual   (K, H, W, 3) = {cache.visual_shape}",
+    ]

@@ -16,7 +16,8 @@ from avgap.methods import Method
 from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint
 from avgap.models import Description, build
-from avgap.run import Folder, augment_setting, load_stage
+from avgap.models.audiovisual import Statistics
+from avgap.run import Folder, augment_setting, load_stage, visual_input
 from avgap.settings import Network, Training, parameters
 from avgap.training import Trainee, make_optimizer, train
 
@@ -82,11 +83,12 @@ def warmup(
         folder.write_log(there.history)
         return Trained(there, folder.checkpoint, up_to_date=True)
 
-    model = build(description, settings.seed).to(device)
+    statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
+    model = build(description, settings.seed, statistics).to(device)
     trainee = Trainee(model, make_optimizer(model, settings), Progress("warmup"))
     if there is not None:
         resume(trainee, there)
-    stage = load_stage(cache, description.visual_shape[1], settings, device)
+    stage = load_stage(cache, description.image_size, settings, device)
 
     def save(now: Trainee) -> None:
         folder.save(now, complete=now.progress.epoch == settings.epochs, started=begun)
@@ -98,17 +100,13 @@ def warmup(
 
 
 def describe(cache: Cache, network: Network) -> Description:
-    """The network's description for this cache; small frames are used as they are."""
-    k, height, _, _ = cache.visual_shape
-    size = min(height, network.image_size)
+    """The network's description for this cache."""
     return Description(
         network.audio_encoder,
         network.visual_encoder,
         cache.audio_shape,
-        (k, size, size),
+        visual_input(cache, network.image_size),
         cache.classes,
-        cache.audio_mean,
-        cache.audio_std,
     )
 
 

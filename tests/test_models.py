@@ -9,7 +9,7 @@ import torch
 
 from avgap.errors import UsageError
 from avgap.models import ENCODERS, Description, build
-from avgap.models.audiovisual import AudioVisual
+from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.models.scores import modality_gap, true_class_prob
 
 
@@ -29,14 +29,12 @@ def description(**changes: object) -> Description:
         "audio_shape": (12, 16),
         "visual_shape": (2, 16, 16),
         "classes": ("a", "b", "c"),
-        "audio_mean": -6.0,
-        "audio_std": 2.0,
     }
     return Description(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_unimodal_logits_are_the_weights_times_the_features_plus_half_the_bias() -> None:
-    model = AudioVisual(Given(), Given(), classes=2, audio_mean=1.0, audio_std=2.0)
+    model = AudioVisual(Given(), Given(), classes=2, statistics=Statistics(1.0, 2.0))
     with torch.no_grad():
         model.head.weight.copy_(torch.tensor([[2.0, 10.0], [3.0, 20.0]]))
         model.head.bias.copy_(torch.tensor([1.0, -1.0]))

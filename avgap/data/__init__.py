@@ -9,10 +9,12 @@ from avgap.data.avdigits import avdigits
 from avgap.data.clip import Listing
 from avgap.data.csv_table import csv_table
 from avgap.data.demo_media import demo
+from avgap.data.embeddings import embeddings
 
 # A dataset is a function: its root folder (or table) → the list of its clips.
 DATASETS: dict[str, Callable[[Path], Listing]] = {
     "csv": csv_table,
     "avdigits": avdigits,
     "demo": demo,
+    "embeddings": embeddings,
 }

@@ -19,7 +19,12 @@ _TRIES = 10
 
 
 def whole_frames(frames: Tensor, size: int) -> Tensor:
-    """Frames (N, K, H, W, 3) uint8 as (N, K, 3, S, S) float32 in 0…255, resized if S differs."""
+    """Frames (N, K, H, W, 3) uint8 as (N, K, 3, S, S) float32 in 0…255, resized if S differs.
+
+    Embeddings (N, d) are taken for single frames that need no resizing: (N, 1, d).
+    """
+    if frames.ndim == 2:
+        return frames[:, None]
     height, width = frames.shape[2:4]
     planes = frames.permute(0, 1, 4, 2, 3).float()
     if height == width == size:

@@ -1,7 +1,8 @@
 """The cache: every clip of a dataset as fixed-size arrays in one HDF5 file (docs/formats.md).
 
 A group per split holds `id` (N,), `label` (N,) int64, `audio` (N, F, T) float16, `visual`
-(N, K, H, W, 3) uint8 and the columns of `meta`. One chunk is one clip, uncompressed, so that a
+(N, K, H, W, 3) uint8 and the columns of `meta`; of embeddings, `audio` and `visual` are (N, d)
+float32. One chunk is one clip, uncompressed, so that a
 whole split is read in one slab and clips can be written in any order.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.errors import InputError
-from avgap.settings import AudioRecipe, FrameRecipe
+from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,15 +33,16 @@ _CLIP = ("id", "label", "audio", "visual")
 class Split:
     """One split in memory: N clips in the cache's order.
 
-    label: class index (N,). audio: log-magnitude spectrogram, not normalised, (N, F, T).
-    visual: RGB frames (N, K, H, W, 3). meta: columns of text, "" where a clip has none.
+    label: class index (N,). audio: log spectrogram (N, F, T) float16. visual: RGB frames
+    (N, K, H, W, 3) uint8. Of embeddings both are (N, d) float32. meta: columns of
+    text, "" where a clip has none.
     """
 
     name: str
     id: list[str]
     label: NDArray[np.int64]
-    audio: NDArray[np.float16]
-    visual: NDArray[np.uint8]
+    audio: NDArray[Any]
+    visual: NDArray[Any]
     meta: dict[str, list[str]]
 
     def __len__(self) -> int:
@@ -66,25 +68,37 @@ class Header(NamedTuple):
     dataset: str
     classes: tuple[str, ...]
     augment: bool
-    audio_recipe: AudioRecipe
-    frame_recipe: FrameRecipe
+    audio_recipe: AudioRecipe | Embedding
+    frame_recipe: FrameRecipe | Embedding
 
     @property
-    def audio_shape(self) -> tuple[int, int]:
-        """(F, T)."""
+    def kind(self) -> str:
+        """media or embedding."""
+        return "embedding" if isinstance(self.audio_recipe, Embedding) else "media"
+
+    @property
+    def audio_shape(self) -> tuple[int, ...]:
+        """(F, T), or (d,) of an embedding."""
         return self.audio_recipe.shape
 
     @property
-    def visual_shape(self) -> tuple[int, int, int, int]:
-        """(K, H, W, 3)."""
+    def visual_shape(self) -> tuple[int, ...]:
+        """(K, H, W, 3), or (d,) of an embedding."""
         return self.frame_recipe.shape
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """How audio and visual are stored."""
+        embedding = {"audio": "<f4", "visual": "<f4"}
+        return embedding if self.kind == "embedding" else {"audio": "<f2", "visual": "|u1"}
 
 
 @dataclass(frozen=True)
 class Cache:
     """An opened cache: everything but the arrays, which `split` reads.
 
-    audio_mean, audio_std: over every value of the training split's spectrograms.
+    audio_mean, audio_std: over every value of the training split's spectrograms; of embeddings,
+    as visual_mean and visual_std, of each of the d values (d,).
     sizes: clips per split. missing: clips that could not be read, id → reason.
     """
 
@@ -93,10 +107,12 @@ class Cache:
     dataset: str
     classes: tuple[str, ...]
     augment: bool
-    audio_recipe: AudioRecipe
-    frame_recipe: FrameRecipe
-    audio_mean: float
-    audio_std: float
+    audio_recipe: AudioRecipe | Embedding
+    frame_recipe: FrameRecipe | Embedding
+    audio_mean: NDArray[np.float64]
+    audio_std: NDArray[np.float64]
+    visual_mean: NDArray[np.float64] | None  # None: frames, whose statistics are ImageNet's
+    visual_std: NDArray[np.float64] | None
     sizes: dict[str, int]
     missing: dict[str, str]
 
@@ -107,13 +123,18 @@ class Cache:
         return Header(self.dataset, self.classes, self.augment, *recipes)
 
     @property
-    def audio_shape(self) -> tuple[int, int]:
-        """(F, T)."""
+    def kind(self) -> str:
+        """media or embedding."""
+        return self.header.kind
+
+    @property
+    def audio_shape(self) -> tuple[int, ...]:
+        """(F, T), or (d,) of an embedding."""
         return self.header.audio_shape
 
     @property
-    def visual_shape(self) -> tuple[int, int, int, int]:
-        """(K, H, W, 3)."""
+    def visual_shape(self) -> tuple[int, ...]:
+        """(K, H, W, 3), or (d,) of an embedding."""
         return self.header.visual_shape
 
     @property
@@ -188,7 +209,7 @@ class Cache:
 
 
 def digest_of_clip(id: str, label: int, audio: Any, visual: Any) -> str:
-    """The digest of one clip: audio (F, T) float16, visual (K, H, W, 3) uint8."""
+    """The digest of one clip: its audio and visual as they are stored."""
     return artifact.digest(id, label, audio, visual)
 
 
@@ -215,8 +236,7 @@ def open_cache(path: str | Path) -> Cache:
             path,
             stamp,
             *header,
-            audio_mean=float(file.attrs["audio_mean"]),
-            audio_std=float(file.attrs["audio_std"]),
+            **_statistics(file),
             sizes={name: len(file[name]["label"]) for name in SPLITS},
             missing=dict(
                 zip(_text(file["missing/id"]), _text(file["missing/reason"]), strict=True)
@@ -242,15 +262,22 @@ def digest_of_file(path: str | Path) -> str:
 
 def _read_header(file: Any, path: Path) -> Header:
     try:
+        embedding = file.attrs.get("kind") == "embedding"
+        audio, frames = (json.loads(file.attrs[f"{part}_recipe"]) for part in ("audio", "frame"))
         return Header(
             str(file.attrs["dataset"]),
             tuple(map(str, file.attrs["classes"])),
             bool(file.attrs["augment"]),
-            AudioRecipe(**json.loads(file.attrs["audio_recipe"])),
-            FrameRecipe(**json.loads(file.attrs["frame_recipe"])),
+            Embedding(**audio) if embedding else AudioRecipe(**audio),
+            Embedding(**frames) if embedding else FrameRecipe(**frames),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is corrupt", [f"its root attributes: {error}"]) from error
+
+
+def _statistics(file: Any) -> dict[str, Any]:
+    names = ("audio_mean", "audio_std", "visual_mean", "visual_std")
+    return {name: np.asarray(file.attrs[name]) if name in file.attrs else None for name in names}
 
 
 def _disagreements(file: Any, name: str, header: Header) -> list[str]:
@@ -262,8 +289,8 @@ def _disagreements(file: Any, name: str, header: Header) -> list[str]:
     expected = {
         "id": ((size,), "O"),
         "label": ((size,), "<i8"),
-        "audio": ((size, *header.audio_shape), "<f2"),
-        "visual": ((size, *header.visual_shape), "|u1"),
+        "audio": ((size, *header.audio_shape), header.dtypes["audio"]),
+        "visual": ((size, *header.visual_shape), header.dtypes["visual"]),
     } | {f"meta/{column}": ((size,), "O") for column in group.get("meta", ())}
     return [
         f"{name}/{part} is {group[part].dtype.str} {group[part].shape}, expected {kind} {shape}"

@@ -39,14 +39,14 @@ class CacheWriter:
     ) -> None:
         self._file, self._check_disk, self._header = file, check_disk, header
         self._rows: dict[str, list[_Row | None]] = {name: [None] * sizes[name] for name in SPLITS}
-        shapes = {"audio": (header.audio_shape, "<f2"), "visual": (header.visual_shape, "u1")}
+        self._shapes = {"audio": header.audio_shape, "visual": header.visual_shape}
         for name in SPLITS:
             group = file.create_group(name)
-            for part, (shape, kind) in shapes.items():
+            for part, shape in self._shapes.items():
                 group.create_dataset(
                     part,
                     (sizes[name], *shape),
-                    kind,
+                    header.dtypes[part],
                     maxshape=(None, *shape),
                     chunks=(1, *shape),
                 )
@@ -58,11 +58,11 @@ class CacheWriter:
         id: str,
         label: int,
         audio: NDArray[Any],
-        visual: NDArray[np.uint8],
+        visual: NDArray[Any],
         meta: Mapping[str, str],
     ) -> None:
-        """Write one clip at its row: audio (F, T), rounded to float16, and visual (K, H, W, 3)."""
-        rounded = audio.astype("<f2")
+        """Write one clip at its row: audio, rounded to the type that is stored, and visual."""
+        rounded = audio.astype(self._header.dtypes["audio"])
         self._file[split]["audio"][row] = rounded
         self._file[split]["visual"][row] = visual
         self._check_disk()
@@ -134,19 +134,32 @@ class CacheWriter:
             group[part].resize(len(places), axis=0)
         return [row for row in self._rows[split] if row is not None]
 
-    def _write_attributes(self, train: list[_Row]) -> None:
+    def _statistics(self, train: list[_Row]) -> dict[str, Any]:
+        """Of the training split: of all of its audio, or of each value of its embeddings."""
+        if self._header.kind == "embedding":
+            found: dict[str, Any] = {}
+            for part, shape in self._shapes.items():
+                # A shard may have no clip of train: what there is then is replaced by the merge.
+                values = self._file["train"][part][:] if train else np.zeros((1, *shape))
+                found[f"{part}_mean"] = values.mean(axis=0, dtype=np.float64)
+                found[f"{part}_std"] = values.std(axis=0, dtype=np.float64)
+            return found
         # math.fsum is exact, so that the order of arrival cannot change the last bit.
         values = max(1, len(train) * math.prod(self._header.audio_shape))
-        mean = math.fsum(row.total for row in train) / values
-        variance = math.fsum(row.squares for row in train) / values - mean**2
+        average = math.fsum(row.total for row in train) / values
+        variance = math.fsum(row.squares for row in train) / values - average**2
+        return {"audio_mean": average, "audio_std": math.sqrt(max(variance, 0.0))}
+
+    def _write_attributes(self, train: list[_Row]) -> None:
         attributes = self._file.attrs
+        attributes["kind"] = self._header.kind
         attributes["dataset"] = self._header.dataset
         attributes["classes"] = list(self._header.classes)
         attributes["augment"] = self._header.augment
         attributes["audio_recipe"] = json.dumps(parameters(self._header.audio_recipe))
         attributes["frame_recipe"] = json.dumps(parameters(self._header.frame_recipe))
-        attributes["audio_mean"] = mean
-        attributes["audio_std"] = math.sqrt(max(variance, 0.0))
+        for name, value in self._statistics(train).items():
+            attributes[name] = value
 
 
 def _write_text(group: Any, name: str, values: list[str]) -> None:

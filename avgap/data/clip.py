@@ -31,6 +31,7 @@ class Clip:
 
     label: the class's name. split: train, val or test; "" is training of a source without splits.
     video or image (h, w) uint8: what is seen. audio: a sound file; None: the video's own sound.
+    features: instead of media, the embeddings of audio (d,) and visual (d,), float32.
     start, end: s within the video (and the audio file); None: all of it.
     meta: further columns of text. broken: why it cannot be used, where that is known already.
     """
@@ -41,6 +42,7 @@ class Clip:
     video: Path | None = None
     image: NDArray[np.uint8] | None = None
     audio: Path | None = None
+    features: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     start: float | None = None
     end: float | None = None
     meta: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import numpy as np
 from avgap.data import mediastate
 from avgap.data.clip import Clip, MediaError
 from avgap.data.corrupt import Corruption, spoil_frames, spoil_sound
-from avgap.settings import AudioRecipe, FrameRecipe
+from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,8 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 class Job(NamedTuple):
     """How every clip of a cache is decoded."""
 
-    audio: AudioRecipe
-    frames: FrameRecipe
+    audio: AudioRecipe | Embedding
+    frames: FrameRecipe | Embedding
     decoder: str
     corruption: Corruption | None
     spoiled: frozenset[str]
@@ -39,8 +39,8 @@ class Job(NamedTuple):
 class Decoded(NamedTuple):
     """One clip's spectrogram (F, T) and frames (K, H, W, 3); files: see `mediastate.describe`."""
 
-    audio: NDArray[np.float16]
-    visual: NDArray[np.uint8]
+    audio: NDArray[Any]
+    visual: NDArray[Any]
     files: str = ""
 
 
@@ -51,9 +51,13 @@ def decode(clip: Clip, job: Job) -> Decoded:
 
     if clip.broken:
         raise MediaError(clip.broken)
+    if clip.features is not None:
+        return Decoded(*clip.features)
+    if isinstance(job.audio, Embedding) or isinstance(job.frames, Embedding):
+        raise MediaError("it has no embeddings")
     before = mediastate.states(clip)
     corruption = job.corruption if clip.id in job.spoiled else None
-    visual = _frames(clip, job)
+    visual = _frames(clip, job.frames, job.decoder)
     source = clip.audio or clip.video
     if source is None:
         raise MediaError("neither a video nor an audio file is named")
@@ -65,16 +69,16 @@ def decode(clip: Clip, job: Job) -> Decoded:
     return Decoded(spectrogram(wave, job.audio), visual, mediastate.describe(clip, before))
 
 
-def _frames(clip: Clip, job: Job) -> NDArray[np.uint8]:
+def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:
     from avgap.data.video import read_frames, resize
 
-    count, size, sampling = job.frames.count, job.frames.size, job.frames.sampling
+    count, size, sampling = recipe.count, recipe.size, recipe.sampling
     if clip.image is not None:
         picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
         return np.repeat(picture[None], count, axis=0)
     if clip.video is None:
         raise MediaError("no video is named")
-    return read_frames(clip.video, count, size, clip.start, clip.end, job.decoder, sampling)
+    return read_frames(clip.video, count, size, clip.start, clip.end, decoder, sampling)
 
 
 def decode_all(
@@ -84,6 +88,9 @@ def decode_all(
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
     """
+    if all(clip.broken or clip.features is not None for clip in clips):
+        yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
+        return
     import multiprocessing
 
     from pebble import ProcessPool
@@ -115,6 +122,14 @@ def decode_all(
             # Also where the caller stops early or is interrupted: nothing is left running.
             pool.stop()
             pool.join()
+
+
+def _at_once(clip: Clip, job: Job) -> Decoded | MediaError:
+    """What needs no decoding, in this process."""
+    try:
+        return decode(clip, job)
+    except MediaError as error:
+        return error
 
 
 def _outcome(future: Any, time_limit: float) -> Decoded | MediaError:

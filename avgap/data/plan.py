@@ -17,8 +17,8 @@ from avgap.data.corrupt import Corruption, choose, parse
 from avgap.data.sampling import frame_rate
 from avgap.data.shard import Shard
 from avgap.data.splits import apply_splits
-from avgap.errors import InputError, unknown
-from avgap.settings import AudioRecipe, FrameRecipe, parameters
+from avgap.errors import InputError, UsageError, unknown
+from avgap.settings import AudioRecipe, Embedding, FrameRecipe, parameters
 
 _COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
 
@@ -57,7 +57,7 @@ class Plan:
         spoiled = clip.id in self.spoiled and self.corruption is not None
         return artifact.digest(
             *(clip.id, clip.start, clip.end),
-            "" if clip.image is None else artifact.digest(clip.image),
+            given_digest(clip),
             [[str(path.absolute()), *mediastate.state(path)] for path in mediastate.paths(clip)],
             parameters(self.header.audio_recipe),
             parameters(self.header.frame_recipe),
@@ -82,6 +82,7 @@ def make_plan(
     corruption = None if options.corrupt is None else parse(options.corrupt)
     listing = DATASETS[dataset](root)
     clips, divided = _in_splits(listing, root, options)
+    audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
     spoiled = frozenset(() if corruption is None else choose(clips, corruption, options.seed))
     clips = [_with_columns(clip, corruption if clip.id in spoiled else None) for clip in clips]
     question = Question(
@@ -89,8 +90,8 @@ def make_plan(
         {"source": _source_digest(clips)},
         {
             "dataset": dataset,
-            "audio": parameters(audio),
-            "frames": parameters(frames),
+            "audio": parameters(audio_recipe),
+            "frames": parameters(frame_recipe),
             "decoder": options.decoder,
             "val_fraction": options.val_fraction if divided else None,
             "corrupt": None if corruption is None else corruption.spec,
@@ -102,8 +103,30 @@ def make_plan(
     # Last, so that every machine divides, spoils and asks as one machine alone would.
     if options.shard is not None:
         clips = options.shard.of(clips)
-    header = Header(dataset, listing.classes, listing.augment, audio, frames)
+    header = Header(dataset, listing.classes, listing.augment, audio_recipe, frame_recipe)
     return Plan(root, options, clips, header, corruption, spoiled, question)
+
+
+def _recipes(
+    clips: Sequence[Clip], audio: AudioRecipe, frames: FrameRecipe, options: Options
+) -> tuple[AudioRecipe | Embedding, FrameRecipe | Embedding]:
+    """The recipes, or what stands in their place where the clips are embeddings.
+
+    Raises UsageError for options of a front end where there is none.
+    """
+    features = clips[0].features
+    if features is None:
+        return audio, frames
+    given = {
+        "an audio recipe": audio != AudioRecipe(),
+        "frames": frames != FrameRecipe(),
+        "--decoder": options.decoder != "auto",
+        "--corrupt": options.corrupt is not None,
+    }
+    if any(given.values()):
+        names = [name for name, there in given.items() if there]
+        raise UsageError("embeddings have no front end", [f"given: {', '.join(names)}"])
+    return Embedding(len(features[0])), Embedding(len(features[1]))
 
 
 def _in_splits(listing: Listing, root: Path, options: Options) -> tuple[list[Clip], bool]:
@@ -130,6 +153,12 @@ def _with_columns(clip: Clip, corruption: Corruption | None) -> Clip:
     return replace(clip, meta=columns)
 
 
+def given_digest(clip: Clip) -> str:
+    """The digest of what a clip holds without a file; empty for media."""
+    parts = [array for array in (clip.image, *(clip.features or ())) if array is not None]
+    return artifact.digest(*parts) if parts else ""
+
+
 def _source_digest(clips: Sequence[Clip]) -> str:
     """What the cache is made from: the clips' facts and the sizes of their files, not the paths."""
     rows = [
@@ -139,7 +168,7 @@ def _source_digest(clips: Sequence[Clip]) -> str:
                 None if path is None else mediastate.state(path).size
                 for path in (clip.video, clip.audio)
             ],
-            "" if clip.image is None else artifact.digest(clip.image),
+            given_digest(clip),
         ]
         for clip in clips
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,24 @@ class Logits(NamedTuple):
         return self.audio + self.visual
 
 
+class Statistics(NamedTuple):
+    """What inputs are standardised by: numbers, or arrays (d,) for embeddings.
+
+    visual: None for frames, which ImageNet's standardise.
+    """
+
+    audio_mean: Any = 0.0
+    audio_std: Any = 1.0
+    visual_mean: Any = None
+    visual_std: Any = None
+
+
 class AudioVisual(nn.Module):
     """Eq. 1–3 on raw inputs: standardises them in fp32, encodes each, applies one shared head.
 
     audio_encoder: (N, 1, F, T) → (N, d_a). visual_encoder: (N·K, 3, H, W) → (N·K, d_v), averaged
     over the K frames (as the peers' pooling over time and space does). Both have `.features` = d.
+    Embeddings come as audio (N, d) and, like a single frame, visual (N, 1, d).
     """
 
     def __init__(
@@ -37,8 +50,7 @@ class AudioVisual(nn.Module):
         audio_encoder: nn.Module,
         visual_encoder: nn.Module,
         classes: int,
-        audio_mean: float = 0.0,
-        audio_std: float = 1.0,
+        statistics: Statistics | None = None,
     ) -> None:
         super().__init__()
         self.audio_encoder = audio_encoder
@@ -48,22 +60,31 @@ class AudioVisual(nn.Module):
         self.head = nn.Linear(self.audio_features + visual_features, classes)
         self.audio_mean: Tensor
         self.audio_std: Tensor
-        self.image_mean: Tensor
-        self.image_std: Tensor
-        self.register_buffer("audio_mean", torch.tensor(audio_mean, dtype=torch.float32))
-        self.register_buffer("audio_std", torch.tensor(audio_std, dtype=torch.float32))
-        self.register_buffer(
-            "image_mean", 255 * torch.tensor(_IMAGE_MEAN).view(3, 1, 1), persistent=False
-        )
-        self.register_buffer(
-            "image_std", 255 * torch.tensor(_IMAGE_STD).view(3, 1, 1), persistent=False
-        )
+        self.visual_mean: Tensor
+        self.visual_std: Tensor
+        statistics = statistics or Statistics()
+        self._standardise("audio", statistics.audio_mean, statistics.audio_std)
+        if statistics.visual_mean is not None:
+            self._standardise("visual", statistics.visual_mean, statistics.visual_std)
+        else:  # constants, which no checkpoint needs
+            mean, std = (255 * torch.tensor(v).view(3, 1, 1) for v in (_IMAGE_MEAN, _IMAGE_STD))
+            self._standardise("visual", mean, std, persistent=False)
+
+    def _standardise(self, name: str, mean: Any, std: Any, persistent: bool = True) -> None:
+        centre, scale = (torch.as_tensor(v, dtype=torch.float32).clone() for v in (mean, std))
+        # What never varies stays as it is, less its mean.
+        scale = torch.where(scale > 0, scale, 1.0)
+        self.register_buffer(f"{name}_mean", centre, persistent)
+        self.register_buffer(f"{name}_std", scale, persistent)
 
     def encode(self, audio: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """φ^a (N, d_a), φ^v (N, d_v) of audio (N, F, T) and frames (N, K, 3, H, W) in 0…255."""
+        """φ^a (N, d_a), φ^v (N, d_v) of audio (N, F, T) and frames (N, K, 3, H, W) in 0…255.
+
+        Of embeddings: audio (N, d) and frames (N, 1, d).
+        """
         # Standardised before any cast: a raw log spectrogram reaches −16, where bf16 steps by 0.06.
         audio = (audio.float() - self.audio_mean) / self.audio_std
-        frames = (frames.float() - self.image_mean) / self.image_std
+        frames = (frames.float() - self.visual_mean) / self.visual_std
         n, k = frames.shape[:2]
         phi_audio = self.audio_encoder(audio[:, None])
         phi_visual = self.visual_encoder(frames.flatten(0, 1)).view(n, k, -1).mean(dim=1)

@@ -38,6 +38,6 @@ class ResNet18(nn.Module):
         return features
 
 
-def resnet18(shape: tuple[int, int, int]) -> ResNet18:
+def resnet18(shape: tuple[int, ...]) -> ResNet18:
     """ResNet-18 for inputs of shape (C, H, W)."""
     return ResNet18(shape[0])

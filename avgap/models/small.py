@@ -35,6 +35,6 @@ class Small(nn.Module):
         return features
 
 
-def small(shape: tuple[int, int, int]) -> Small:
+def small(shape: tuple[int, ...]) -> Small:
     """The small encoder for inputs of shape (C, H, W)."""
     return Small(shape[0])
