@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from media import frame_numbers, write_video
+from media import frame_numbers, write_dataset, write_video
 
+from avgap.data.cache import open_cache
 from avgap.data.sampling import choose, frame_rate
 from avgap.data.video import read_frames
-from avgap.errors import UsageError
+from avgap.errors import OutputError, UsageError
+from avgap.prepare import prepare
+from avgap.settings import AudioRecipe, FrameRecipe
 
 TEN_PER_SECOND = np.arange(20) / 10  # 2 s
 
@@ -46,6 +49,18 @@ def test_both_decoders_read_these_frames(film, decoder, sampling, start, end, co
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("film") / "a.mp4", frames=20)
+
+
+def test_prepare_keeps_these_frames_and_another_sampling_is_another_question(tmp_path):
+    root = write_dataset(tmp_path / "media", {"train": 2, "test": 2})  # 0.5 s, ten per second
+    sound, first = AudioRecipe("tiny", 8000, 0.5, 64, 100), FrameRecipe(2, 16, "first")
+    cache = tmp_path / "c.h5"
+    prepare("csv", root, cache, audio=sound, frames=first, workers=1)
+    there = open_cache(cache)
+    assert there.frame_recipe == first
+    assert [frame_numbers(frames) for frames in there.split("train").visual] == [[0, 1]] * 2
+    with pytest.raises(OutputError, match="'sampling': 'first'} there"):
+        prepare("csv", root, cache, audio=sound, frames=FrameRecipe(2, 16, "middle"), workers=1)
 
 
 def test_frames_of_variable_rate_count_by_their_time():

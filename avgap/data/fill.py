@@ -50,7 +50,8 @@ def fill(writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None) -> 
             if isinstance(outcome, MediaError):
                 failed[plan.clips[number].id] = str(outcome)
             else:
-                parts.put(keys[number], outcome)
+                if plan.clips[number].features is None:  # those need no decoding again
+                    parts.put(keys[number], outcome)
                 put(number, outcome)
             bar.advance(lines=True)
     return dict(sorted(failed.items()))
