@@ -15,7 +15,7 @@ from media import RATE, frame_numbers, tone, write_video
 from avgap.data.clip import MediaError
 from avgap.data.media import timeline
 from avgap.data.sound import read_sound
-from avgap.data.video import read_frames, resize
+from avgap.data.video import _by_pyav, read_frames, resize
 
 DECODERS = ("pyav", "decord")
 
@@ -230,3 +230,15 @@ def test_a_real_mpeg_cut_short_ends_before_its_window(real):
         MediaError, match=r"its video ends at 1\.48 s, before the clip's end at 3\.00 s"
     ):
         read_frames(path, 3, 32, 0, 3)
+
+
+def test_leaving_out_what_no_wanted_frame_needs_changes_no_frame(tmp_path):
+    path = write_video(tmp_path / "a.flv", frames=40, codec="flv", sound=None)
+    line = timeline(path)
+    assert line.codec == "flv"
+    assert 2 <= len(line.keys) <= 30  # at every change of scene and every 12 frames
+    every = _by_pyav(path, list(range(40)), line)
+    for wanted in ([0], [39], [11, 12, 13], [5, 20, 38]):
+        pictures = _by_pyav(path, wanted, line)
+        for picture, number in zip(pictures, wanted, strict=True):
+            assert (picture == every[number]).all()

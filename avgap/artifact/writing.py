@@ -81,7 +81,7 @@ def create_hdf5(path: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
     import h5py
 
     with _Disk(path, "w+") as disk:
-        with h5py.File(disk, "w") as file:
+        with h5py.File(disk, "w", rdcc_nbytes=0) as file:
             yield file, disk.check
         disk.check()
 

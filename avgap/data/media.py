@@ -33,12 +33,14 @@ TOLERANCE = 0.5  # s; annotations and sound tracks end a little off the last fra
 class Timeline(NamedTuple):
     """When the first video stream shows its frames, and where each kind of stream ends.
 
-    times: of N frames, ascending, s. video_end, sound_end: s, None without such a stream.
-    origin: the container's clock at time 0, s. codec, pixels: the video's, "" without one.
+    times: of N frames, ascending, s; keys: of those that need no other. video_end, sound_end: s,
+    None without such a stream. origin: the container's clock at time 0, s. codec, pixels: the
+    video's, "" without one.
     """
 
     container: str
     times: NDArray[np.float64]
+    keys: NDArray[np.float64]
     video_end: float | None
     sound_end: float | None
     origin: float
@@ -82,21 +84,26 @@ def timeline(path: Path) -> Timeline:
     with open_media(path) as container:
         video, sound = video_stream(container), sound_stream(container)
         shown: list[float] = []
+        keys: list[float] = []
         ends: dict[int, float] = {}
         starts: dict[int, float] = {}
+        # As floats: a fraction per packet costs as much as reading the packet.
+        tick = {s.index: float(s.time_base) for s in (video, sound) if s is not None}
         for packet in container.demux([stream for stream in (video, sound) if stream is not None]):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None or packet.is_discard:
                 continue
-            time = float(stamp * packet.time_base)
-            index = packet.stream.index
+            index = packet.stream_index
+            time = stamp * tick[index]
             if packet.is_corrupt:
                 raise MediaError(f"damaged or cut short at {time:.2f} s")
-            length = float((packet.duration or 0) * packet.time_base)
+            length = (packet.duration or 0) * tick[index]
             ends[index] = max(ends.get(index, time), time + length)
             starts[index] = min(starts.get(index, time), time)
             if video is not None and index == video.index:
                 shown.append(time)
+                if packet.is_keyframe:
+                    keys.append(time)
         if not ends:
             raise MediaError("neither video nor sound in it")
         _check_length(container, max(ends.values()))
@@ -105,6 +112,7 @@ def timeline(path: Path) -> Timeline:
         return Timeline(
             container.format.name,
             times - origin,
+            np.sort(np.array(keys, np.float64)) - origin,
             None if video is None or not shown else ends[video.index] - origin,
             None if sound is None or sound.index not in ends else ends[sound.index] - origin,
             origin,

