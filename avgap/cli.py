@@ -87,7 +87,10 @@ def prepare(
     root: options.Root,
     output: options.OutputFile,
     splits: options.Splits = None,
+    split_by: options.SplitBy = None,
     val_fraction: options.ValFraction = 0.1,
+    leaks: options.Leaks = "keep",
+    window: options.Window = "event",
     corrupt: options.Corrupt = None,
     frames: options.Frames = FrameRecipe.count,
     sampling: options.Sampling = FrameRecipe.sampling,
@@ -115,6 +118,8 @@ def prepare(
 
     \b
     avgap prepare csv clips.csv -o cache.h5
+    avgap prepare cremad CREMA-D -o cache.h5 --splits OGM-GE/data/CREMAD
+    avgap prepare ave AVE_Dataset -o cache.h5 --leaks drop
     avgap prepare avdigits free-spoken-digit-dataset -o cache.h5 --corrupt visual:0.15
     avgap prepare embeddings features.npz -o cache.h5
     """
@@ -143,6 +148,9 @@ def prepare(
         corrupt=corrupt,
         seed=seed,
         splits=splits,
+        split_by=split_by,
+        leaks=leaks,
+        window=window,
         limit=limit,
         allow_missing=allow_missing,
         workers=workers,
@@ -151,6 +159,8 @@ def prepare(
         dry_run=dry_run,
     )
     console.result(result.table(), result.as_dict(), as_json=as_json)
+    for line in result.notices():
+        console.notice(line)
     if not dry_run:
         _done(output, result.status == "up to date")
         encoder = ["--encoder", "mlp"] if dataset == "embeddings" else []
@@ -180,6 +190,8 @@ def merge(
 
     result = stage(shards, output, force=force)
     console.result(result.table(), result.as_dict(), as_json=as_json)
+    for line in result.notices():
+        console.notice(line)
     _done(output, result.status == "up to date")
     console.suggest(_line("warmup", output, "-o", "warmup"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from avgap import artifact, console
 from avgap.artifact import Question
+from avgap.data.audit import Audit, audit
 from avgap.data.cache import SPLITS, Cache, open_cache
 from avgap.data.clip import Clip, shorten
 from avgap.data.corrupt import PROJECTED
@@ -33,7 +34,8 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
     missing = dict(sorted(item for shard in shards for item in shard.missing.items()))
     header = shards[0].header
     if (stamp := artifact.settle(output, question, force=force)) is not None:
-        return result_of("up to date", output, header, stamp.digest, clips, missing, started)
+        found = open_cache(output).audit()
+        return result_of("up to date", output, header, stamp.digest, clips, missing, found, started)
     if output.resolve() in [shard.path.resolve() for shard in shards]:
         raise OutputError(f"{output} is one of the shards", hint="another -o")
     if not any(clip.split == "train" for clip in clips):
@@ -43,14 +45,16 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
     sizes = {split: sum(clip.split == split for clip in clips) for split in SPLITS}
     with artifact.atomic(output) as part, write_cache(part, header, sizes) as writer:
         _copy(shards, clips, writer, projected=_is_projected(question))
+        found = _audit(shards, writer)
         stamp = writer.finish(
             missing,
             question.inputs,
             question.parameters,
             artifact.provenance(started),
             {"root": _root(shards[0], output)},
+            found,
         )
-    return result_of("merged", output, header, stamp.digest, clips, missing, started)
+    return result_of("merged", output, header, stamp.digest, clips, missing, found, started)
 
 
 def _files(sources: Sequence[Path]) -> list[Path]:
@@ -139,6 +143,14 @@ def _copy(
     if projected:
         train = [place for place in row_of.values() if place[0] == "train"]
         project(writer, train, spoiled)
+
+
+def _audit(shards: Sequence[Cache], writer: CacheWriter) -> Audit | None:
+    """The audit of the whole: every shard knows how all of the clips were listed."""
+    first = shards[0].audit()
+    if first is None:
+        return None
+    return audit(writer.samples(), shards[0].classes, first.published, first.notes)
 
 
 def _root(shard: Cache, output: Path) -> str:

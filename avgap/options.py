@@ -14,7 +14,12 @@ _OUT, _RUN, _TRAIN, _FRONT = "Output", "Where and how it runs", "Training", "Fro
 # ---------------------------------------------------------------- arguments
 
 Dataset = Annotated[
-    str, Argument(metavar="DATASET", help="csv, avdigits, demo or embeddings.", show_default=False)
+    str,
+    Argument(
+        metavar="DATASET",
+        help="csv, cremad, ave, kinetics-sounds, vggsound, avdigits, demo or embeddings.",
+        show_default=False,
+    ),
 ]
 Root = Annotated[
     Path,
@@ -95,7 +100,25 @@ Precision = Annotated[
 
 Splits = Annotated[
     Path | None,
-    Option(help="Id lists that set the splits: a CSV (id, split) or a folder.", show_default=False),
+    Option(
+        help="Lists that set the splits: a folder as the peers publish it, or a CSV (id, split).",
+        show_default=False,
+    ),
+]
+SplitBy = Annotated[
+    Literal["random", "speaker"] | None,
+    Option(
+        help="Divide anew, 9:1 for test: random is stratified; speaker keeps each in one split.",
+        show_default="random where nothing names splits",
+    ),
+]
+Window = Annotated[
+    Literal["event", "clip"],
+    Option(help="event: from start to end where a clip has them; clip: all of its media."),
+]
+Leaks = Annotated[
+    Literal["keep", "drop"],
+    Option(help="drop: no recording in two splits; it stays in test, else in val."),
 ]
 ValFraction = Annotated[
     float, Option(min=0.0, max=0.9, help="Validation's share of training, if no split names one.")

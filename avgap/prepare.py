@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from avgap import artifact, console
 from avgap.data import mediastate
+from avgap.data.audit import Audit, Sample
 from avgap.data.cache import SPLITS, Cache, Header, open_cache
 from avgap.data.clip import Clip, shorten
 from avgap.data.corrupt import PROJECTED
@@ -29,7 +30,8 @@ _CHANGES_SHOWN = 5
 class Prepared:
     """What `prepare` or `merge` did. status: made, merged, up to date, or planned (a dry run).
 
-    sizes: clips per split; counts: clips per split and class; missing: id → reason.
+    sizes: clips per split; counts: clips per split and class; missing: id → reason. audit: what
+    else was found; None for a cache that says nothing.
     """
 
     status: str
@@ -40,11 +42,17 @@ class Prepared:
     sizes: dict[str, int]
     counts: dict[str, dict[str, int]]
     missing: dict[str, str]
+    audit: Audit | None
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain values, for --json."""
-        return {**parameters(self), "classes": list(self.classes)}
+        audit = None if self.audit is None else self.audit.as_dict()
+        return {**parameters(self), "classes": list(self.classes), "audit": audit}
+
+    def notices(self) -> list[str]:
+        """The audit, a line each."""
+        return [] if self.audit is None else [f"audit: {line}" for line in self.audit.lines()]
 
     def table(self) -> str:
         """Clips per split and class, and the clips that cannot be used, for a terminal."""
@@ -71,6 +79,9 @@ def prepare(
     corrupt: str | None = None,
     seed: int = 0,
     splits: Path | None = None,
+    split_by: str | None = None,
+    leaks: str = "keep",
+    window: str = "event",
     limit: int | None = None,
     allow_missing: int = 0,
     workers: int | None = None,
@@ -81,21 +92,26 @@ def prepare(
     """Decode a dataset's clips into one cache.
 
     val_fraction: share of training for validation where the source names none (stratified,
-    seeded). corrupt: see `corrupt.parse`. splits: see `splits.read_splits`. limit: clips per split,
-    class after class in turn. shard: only this share of the clips, for `merge`. allow_missing:
-    clips that may be unreadable. workers: processes, one per core by default. The same question
-    again confirms the cache without decoding, or goes on from what a broken run had finished.
+    seeded). corrupt: see `corrupt.parse`. splits, split_by, leaks: see `division.into_splits`.
+    window: event (from start to end) or clip (all of the media). limit: clips per split, class
+    after class in turn. shard: only this share of the clips, for `merge`. allow_missing: clips that
+    may be unreadable. workers: processes, one per core by default. The same question again confirms
+    the cache without decoding, or goes on from what a broken run had finished.
     Raises InputError: unknown dataset, a listing with problems, more broken clips than allowed;
     OutputError: output answers another question (without force) or cannot be written.
     """
     started = time.monotonic()
     if output.suffix != ".h5":
         raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
-    options = Options(decoder, val_fraction, corrupt, seed, splits, limit, shard)
+    options = Options(
+        decoder, val_fraction, corrupt, seed, splits, limit, shard, split_by, window, leaks
+    )
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
         missing = {clip.id: clip.broken for clip in plan.clips if clip.broken}
-        return result_of("planned", output, plan.header, None, plan.clips, missing, started)
+        samples = [Sample(clip.id, clip.label, clip.split, clip.meta) for clip in plan.clips]
+        found = plan.audit(samples)
+        return result_of("planned", output, plan.header, None, plan.clips, missing, found, started)
     changed = _media_changed(output, plan, force=force)
     if artifact.settle(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
@@ -126,16 +142,18 @@ def _make(
             raise InputError("no clip of train can be used", _reasons(missing))
         if whole and plan.corruption is not None and plan.corruption.kind == PROJECTED:
             _project(writer, plan, missing)
+        found = plan.audit(writer.samples())
         stamp = writer.finish(
             missing,
             plan.question.inputs,
             plan.question.parameters,
             artifact.provenance(started),
             {"root": artifact.hint(output, plan.root)},
+            found,
         )
     parts.remove()
     kept = [clip for clip in plan.clips if clip.id not in missing]
-    return result_of("made", output, plan.header, stamp.digest, kept, missing, started)
+    return result_of("made", output, plan.header, stamp.digest, kept, missing, found, started)
 
 
 def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:
@@ -191,8 +209,9 @@ def _reasons(missing: Mapping[str, str]) -> list[str]:
 
 def _confirmed(cache: Cache, plan: Plan, started: float) -> Prepared:
     kept = [clip for clip in plan.clips if clip.id not in cache.missing]
+    digest, found = cache.stamp.digest, cache.audit()
     return result_of(
-        "up to date", cache.path, plan.header, cache.stamp.digest, kept, cache.missing, started
+        "up to date", cache.path, plan.header, digest, kept, cache.missing, found, started
     )
 
 
@@ -203,6 +222,7 @@ def result_of(
     digest: str | None,
     clips: Sequence[Clip],
     missing: Mapping[str, str],
+    audit: Audit | None,
     started: float,
 ) -> Prepared:
     """What was done: these clips, split and label, are in the cache at path."""
@@ -217,5 +237,6 @@ def result_of(
         {split: sum(by_class.values()) for split, by_class in by_split.items()},
         by_split,
         dict(missing),
+        audit,
         round(time.monotonic() - started, 3),
     )

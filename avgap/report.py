@@ -102,6 +102,7 @@ def _cache(path: Path) -> Summary:
     from avgap.data.cache import open_cache
 
     cache = open_cache(path)
+    audit = cache.audit()
     corrupt = {
         name: dict(Counter(kind for kind in cache.meta(name).get("corrupt", []) if kind))
         for name, size in cache.sizes.items()
@@ -116,6 +117,7 @@ def _cache(path: Path) -> Summary:
         "visual_shape": list(cache.visual_shape),
         "missing": cache.missing,
         "corrupt": corrupt,
+        "audit": None if audit is None else audit.as_dict(),
     }
     splits = ", ".join(f"{name} {size:,}" for name, size in cache.sizes.items())
     lines = [
@@ -128,6 +130,7 @@ def _cache(path: Path) -> Summary:
     lines += [f"missing  {clip}: {reason}" for clip, reason in list(cache.missing.items())[:10]]
     if len(cache.missing) > 10:
         lines.append(f"missing  and {len(cache.missing) - 10:,} more")
+    lines += [f"audit    {line}" for line in (audit.lines() if audit is not None else ())]
     return Summary("\n".join(lines), data)
 
 

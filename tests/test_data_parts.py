@@ -14,7 +14,7 @@ from avgap.data.parts import Parts, folder_of
 
 def clip(number: int) -> Decoded:
     audio = np.full((3, 4), number, np.float16)
-    return Decoded(audio, np.full((2, 5, 5, 3), number, np.uint8), f"state {number}")
+    return Decoded(audio, np.full((2, 5, 5, 3), number, np.uint8), {"files": f"state {number}"})
 
 
 def write(folder: Path, *numbers: int) -> None:
@@ -35,7 +35,7 @@ def test_finished_clips_are_found_again_by_their_key(tmp_path):
     assert set(there) == {1, 3}
     assert (there[3].audio == 3).all()
     assert there[3].visual.shape == (2, 5, 5, 3)
-    assert there[1].files == "state 1"
+    assert there[1].meta == {"files": "state 1"}
 
 
 def test_runs_add_to_each_others_parts_and_a_clip_comes_once(tmp_path):

@@ -98,6 +98,7 @@ def fields_of_cache(made: Path) -> set[str]:
     with h5py.File(made / "cache.h5") as file:
         found = {*file.attrs} - {*_STAMP}
         file.visit(lambda place: found.update(place.split("/")))
+        found |= {*json.loads(file["audit"].asstr()[0])}
     return found | question_of(made / "cache.h5")
 
 

@@ -204,3 +204,75 @@ def test_ctrl_c_leaves_neither_a_cache_nor_a_process(source, tmp_path):
         process.wait(timeout=60)
     assert process.returncode != 0
     assert {path.name for path in output.parent.iterdir()} <= {"a.h5.parts"}
+
+
+def emotional(root: Path) -> Path:
+    """A tiny CREMA-D: three actors, two emotions, two videos of the same bytes."""
+    for actor in ("1001", "1002", "1003"):
+        for emotion in ("ANG", "NEU", "HAP", "SAD", "FEA", "DIS"):
+            write_video(
+                root / "VideoFlash" / f"{actor}_DFA_{emotion}_XX.flv",
+                frames=5 + int(actor[-1]),
+                codec="flv1",
+                size=(64 + 2 * "ANHSFD".index(emotion[0]), 48),
+            )
+    twin = root / "VideoFlash" / "1003_DFA_NEU_XX.flv"
+    twin.write_bytes((root / "VideoFlash" / "1001_DFA_NEU_XX.flv").read_bytes())
+    return root
+
+
+def test_the_audit_is_told_stored_and_not_in_the_digest(tmp_path, avgap):
+    root, output = emotional(tmp_path / "crema"), tmp_path / "a.h5"
+    made = run(root, output, "cremad", split_by="speaker")
+    assert sorted(made.sizes.values()) == [6, 6, 6]
+    found = open_cache(output).audit()
+    assert found == made.audit
+    assert found.published["clips"] == {"published": 7442, "found": 18}
+    assert found.shared == {}
+    assert [{name.split("/")[1] for name in group} for group in found.duplicates] == [
+        {"1001_DFA_NEU_XX", "1003_DFA_NEU_XX"}
+    ]
+    assert found.notes == ["divided by speaker, about a tenth for test"]
+    # Six to eight frames at ten per second, and what AAC adds to the last block.
+    assert all(0.6 <= of["min"] <= of["max"] < 0.95 for of in found.seconds.values())
+    again = run(root, output, "cremad", split_by="speaker")
+    assert (again.status, again.audit) == ("up to date", found)
+    told = avgap("report", output)
+    assert "audit    clips: 7,442 published, 18 here" in told.stdout.splitlines()
+    assert digest_of_file(output) == made.digest
+    with pytest.raises(OutputError, match="split_by: speaker there, random asked for"):
+        run(root, output, "cremad", split_by="random")
+
+
+def test_windows_can_be_left_aside(tmp_path):
+    write_video(tmp_path / "v.mp4", frames=20)
+    rows = [
+        {"id": id, "label": "a", "split": split, "video": "v.mp4", "start": 1, "end": 2}
+        for id, split in (("1", "train"), ("2", "test"))
+    ]
+    table = write_table(tmp_path, rows)
+    event = run(table, tmp_path / "event.h5")
+    clip = run(table, tmp_path / "clip.h5", window="clip")
+    assert event.audit is not None
+    assert clip.audit is not None
+    assert event.audit.seconds["train"]["max"] == 1.0
+    assert clip.audit.seconds["train"]["max"] == 2.0
+    assert open_cache(tmp_path / "event.h5").meta("train")["start"] == ["1"]
+    assert open_cache(tmp_path / "clip.h5").meta("train")["start"] == [""]
+    assert event.audit.shared == {"video": {"train and test": ["v.mp4"]}}
+
+
+def test_leaks_can_be_dropped_from_training(tmp_path):
+    rows = [
+        {"id": f"{v}{s}", "label": "a", "split": s, "video": f"{v}.mp4"}
+        for v, s in (("x", "train"), ("x", "test"), ("y", "train"))
+    ]
+    table = write_table(tmp_path, rows)
+    planned = run(table, tmp_path / "a.h5", dry_run=True, leaks="drop", val_fraction=0)
+    assert planned.sizes == {"train": 1, "val": 0, "test": 1}
+
+
+def test_classes_that_the_splits_leave_without_training_are_told(source, tmp_path):
+    (tmp_path / "s.csv").write_text("id,split\ntrain-0,train\ntrain-1,test\n")
+    with pytest.raises(InputError, match="the class 'b' has no clip in train"):
+        run(source, tmp_path / "a.h5", splits=tmp_path / "s.csv", dry_run=True)

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from avgap.data.avdigits import avdigits
+from avgap.data.ave import ave
 from avgap.data.clip import Listing
+from avgap.data.cremad import cremad
 from avgap.data.csv_table import csv_table
 from avgap.data.demo_media import demo
 from avgap.data.embeddings import embeddings
+from avgap.data.youtube import kinetics_sounds, vggsound
 
 # A dataset is a function: its root folder (or table) → the list of its clips.
 DATASETS: dict[str, Callable[[Path], Listing]] = {
@@ -17,4 +20,8 @@ DATASETS: dict[str, Callable[[Path], Listing]] = {
     "avdigits": avdigits,
     "demo": demo,
     "embeddings": embeddings,
+    "cremad": cremad,
+    "ave": ave,
+    "kinetics-sounds": kinetics_sounds,
+    "vggsound": vggsound,
 }

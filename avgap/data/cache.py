@@ -24,6 +24,8 @@ from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from avgap.data.audit import Audit
+
 FORMAT = "avgap.cache"
 SPLITS = ("train", "val", "test")
 _CLIP = ("id", "label", "audio", "visual")
@@ -197,6 +199,13 @@ class Cache:
                     _text(file[split]["id"]), _text(file[split]["meta"][name]), strict=True
                 )
             }
+
+    def audit(self) -> Audit | None:
+        """What was found when the cache was made; None where it says nothing."""
+        from avgap.data.audit import Audit
+
+        with artifact.open_hdf5(self.path) as file:
+            return Audit(**json.loads(_text(file["audit"])[0])) if "audit" in file else None
 
     def _require(self, name: str) -> None:
         if not self.sizes.get(name):

@@ -13,6 +13,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.data.audit import Audit, Sample
 from avgap.data.cache import FORMAT, SPLITS, Header, digest_of_cache, digest_of_clip
 from avgap.settings import parameters
 
@@ -87,6 +88,14 @@ class CacheWriter:
         digest = digest_of_clip(there.id, there.label, audio, visual)
         self._rows[split][row] = there._replace(digest=digest)
 
+    def samples(self) -> Iterator[Sample]:
+        """What has been written so far, for the audit."""
+        for split, rows in self._rows.items():
+            for row in rows:
+                if row is not None:
+                    label = self._header.classes[row.label]
+                    yield Sample(row.id, label, split, row.meta)
+
     def finish(
         self,
         missing: Mapping[str, str],
@@ -94,8 +103,9 @@ class CacheWriter:
         question: Mapping[str, Any],
         provenance: Mapping[str, Any],
         hints: Mapping[str, str],
+        audit: Audit | None = None,
     ) -> Stamp:
-        """Close up the gaps, write ids, labels, columns, statistics and the stamp."""
+        """Close up the gaps, write ids, labels, columns, statistics, the audit and the stamp."""
         rows = {name: self._close_up(name) for name in SPLITS}
         columns = sorted(
             {column for split in rows.values() for row in split for column in row.meta}
@@ -110,6 +120,8 @@ class CacheWriter:
         absent = self._file.create_group("missing")
         _write_text(absent, "id", list(missing))
         _write_text(absent, "reason", list(missing.values()))
+        if audit is not None:
+            _write_text(self._file, "audit", [json.dumps(audit.as_dict(), ensure_ascii=False)])
         self._write_attributes(rows["train"])
         digests = {name: [row.digest for row in kept] for name, kept in rows.items()}
         stamp = Stamp(

@@ -53,13 +53,18 @@ class Clip:
 class Listing:
     """A dataset's clips; classes: names, index = label; augment: mirroring keeps the meaning.
 
-    complete: what is still to be done to the clips once their splits are final.
+    complete: what is still to be done to the clips once their splits are final. lists: the folder
+    of the dataset's own split lists. published: how many clips, classes, speakers or recordings its
+    authors count. notes: what is worth telling, for the audit.
     """
 
     clips: Sequence[Clip]
     classes: tuple[str, ...]
     augment: bool
     complete: Callable[[Sequence[Clip]], list[Clip]] | None = None
+    lists: Path | None = None
+    published: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def check_file(path: Path) -> None:

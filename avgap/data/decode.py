@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,11 +38,14 @@ class Job(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """One clip's spectrogram (F, T) and frames (K, H, W, 3); files: see `mediastate.describe`."""
+    """One clip's spectrogram (F, T) and frames (K, H, W, 3), and columns found by decoding.
+
+    meta: `files` (see `mediastate.describe`) and `seconds`, how long the clip's sound is.
+    """
 
     audio: NDArray[Any]
     visual: NDArray[Any]
-    files: str = ""
+    meta: Mapping[str, str] = MappingProxyType({})
 
 
 def decode(clip: Clip, job: Job) -> Decoded:
@@ -62,11 +66,16 @@ def decode(clip: Clip, job: Job) -> Decoded:
     if source is None:
         raise MediaError("neither a video nor an audio file is named")
     wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
+    seconds = wave.size / job.audio.sample_rate
     if corruption is not None and corruption.modality == "visual":
         visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
     if corruption is not None and corruption.modality == "audio":
         wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
-    return Decoded(spectrogram(wave, job.audio), visual, mediastate.describe(clip, before))
+    meta = {
+        mediastate.COLUMN: mediastate.describe(clip, before),
+        "seconds": f"{seconds:.3f}",
+    }
+    return Decoded(spectrogram(wave, job.audio), visual, meta)
 
 
 def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:

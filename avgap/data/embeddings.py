@@ -26,7 +26,7 @@ _TEXT = "names or integers, (N,)"
 def embeddings(root: Path) -> Listing:
     """List the rows of the arrays of a file: id, label, split (N,), audio (N, d), visual (N, d′).
 
-    Labels are names or integers; without split every row is training's. Every other array of N
+    Labels are names or integers; without split they are divided at random. Every other array of N
     texts or numbers is kept as a column. Rows that are not finite in float32 make broken clips.
     Raises InputError: unreadable, pickled, missing arrays, or shapes that disagree.
     """

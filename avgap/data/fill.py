@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from avgap import console
-from avgap.data import mediastate
 from avgap.data.clip import Clip, MediaError
 from avgap.data.corrupt import Components
 from avgap.data.decode import Decoded, Job, decode_all
@@ -33,7 +32,7 @@ def fill(writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None) -> 
 
     def put(number: int, decoded: Decoded) -> None:
         clip = plan.clips[number]
-        meta = {**clip.meta, mediastate.COLUMN: decoded.files}
+        meta = {**clip.meta, **decoded.meta}
         writer.put(*places[number], clip.id, labels[clip.label], *decoded[:2], meta)
 
     keys = [plan.key(clip) for clip in plan.clips]

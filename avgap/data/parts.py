@@ -8,6 +8,7 @@ arrays, so a part serves any cache that asks for the same of a clip, and no othe
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import shutil
 import time
@@ -65,11 +66,11 @@ class Parts:
         left = dict(wanted)
         for path in sorted(self._folder.glob(f"*{_ENDING}")):
             with contextlib.suppress(InputError), artifact.open_hdf5(path) as file:
-                keys, texts = (file[name].asstr()[:].tolist() for name in ("key", "files"))
+                keys, texts = (file[name].asstr()[:].tolist() for name in ("key", "meta"))
                 for row, key in enumerate(keys):
                     if key in left:
                         arrays = file["audio"][row], file["visual"][row]
-                        yield left.pop(key), Decoded(*arrays, files=texts[row])
+                        yield left.pop(key), Decoded(*arrays, json.loads(texts[row]))
 
     def put(self, key: str, clip: Decoded) -> None:
         """Write one clip. Raises OutputError where the disk refuses."""
@@ -83,7 +84,7 @@ class Parts:
             self._bytes += array.nbytes
         self._check_disk()
         self._keys.append(key)
-        self._texts.append(clip.files)
+        self._texts.append(json.dumps(dict(clip.meta)))
         if self._bytes > _BYTES or time.monotonic() - self._since > _SECONDS:
             self.close()
 
@@ -95,7 +96,7 @@ class Parts:
         with self._open:
             import h5py
 
-            for name, values in (("key", self._keys), ("files", self._texts)):
+            for name, values in (("key", self._keys), ("meta", self._texts)):
                 text = np.array(values, dtype=object)
                 file.create_dataset(name, data=text, dtype=h5py.string_dtype())
         self._keys, self._texts = [], []

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from avgap import artifact, console
+from avgap import artifact
 from avgap.artifact import Question
 from avgap.data import DATASETS, mediastate
 from avgap.data.audio import check_recipe
+from avgap.data.audit import Audit, Sample, audit, compare_counts
 from avgap.data.cache import FORMAT, SPLITS, Header
 from avgap.data.clip import Clip, Listing, check, divide, limited
 from avgap.data.corrupt import Corruption, choose, parse
+from avgap.data.division import into_splits
 from avgap.data.sampling import frame_rate
 from avgap.data.shard import Shard
-from avgap.data.splits import apply_splits
 from avgap.errors import InputError, UsageError, unknown
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe, parameters
 
@@ -33,11 +34,17 @@ class Options(NamedTuple):
     splits: Path | None
     limit: int | None
     shard: Shard | None = None
+    split_by: str | None = None
+    window: str = "event"
+    leaks: str = "keep"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The clips in the order of the cache, which of them are spoiled, and the question."""
+    """The clips in the order of the cache, which of them are spoiled, and the question.
+
+    published: what the dataset's authors count, beside what was found. notes: for the audit.
+    """
 
     root: Path
     options: Options
@@ -46,11 +53,17 @@ class Plan:
     corruption: Corruption | None
     spoiled: frozenset[str]
     question: Question
+    published: dict[str, dict[str, int]]
+    notes: list[str]
 
     @property
     def sizes(self) -> dict[str, int]:
         """Clips per split."""
         return {split: sum(clip.split == split for clip in self.clips) for split in SPLITS}
+
+    def audit(self, samples: Iterable[Sample]) -> Audit:
+        """What is to be told of these clips, and of how they were listed."""
+        return audit(samples, self.header.classes, self.published, self.notes)
 
     def key(self, clip: Clip) -> str:
         """The digest of all that decides about a clip's arrays, the state of its files included."""
@@ -81,7 +94,7 @@ def make_plan(
         raise InputError(f"{root} does not exist")
     corruption = None if options.corrupt is None else parse(options.corrupt)
     listing = DATASETS[dataset](root)
-    clips, divided = _in_splits(listing, root, options)
+    clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
     spoiled = frozenset(() if corruption is None else choose(clips, corruption, options.seed))
     clips = [_with_columns(clip, corruption if clip.id in spoiled else None) for clip in clips]
@@ -93,10 +106,13 @@ def make_plan(
             "audio": parameters(audio_recipe),
             "frames": parameters(frame_recipe),
             "decoder": options.decoder,
-            "val_fraction": options.val_fraction if divided else None,
+            "split_by": ways.split_by,
+            "val_fraction": options.val_fraction if ways.val else None,
+            "window": options.window,
+            "leaks": options.leaks,
             "corrupt": None if corruption is None else corruption.spec,
             "limit": options.limit,
-            "seed": options.seed if divided or corruption is not None else None,
+            "seed": options.seed if any(ways) or corruption is not None else None,
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },
     )
@@ -104,7 +120,8 @@ def make_plan(
     if options.shard is not None:
         clips = options.shard.of(clips)
     header = Header(dataset, listing.classes, listing.augment, audio_recipe, frame_recipe)
-    return Plan(root, options, clips, header, corruption, spoiled, question)
+    published = compare_counts(listing)
+    return Plan(root, options, clips, header, corruption, spoiled, question, published, notes)
 
 
 def _recipes(
@@ -129,24 +146,40 @@ def _recipes(
     return Embedding(len(features[0])), Embedding(len(features[1]))
 
 
-def _in_splits(listing: Listing, root: Path, options: Options) -> tuple[list[Clip], bool]:
-    """The clips that are wanted, each in its final split, ordered by split and id."""
-    clips: Sequence[Clip] = listing.clips
-    if options.splits is not None:
-        clips, left_out = apply_splits(clips, options.splits)
-        if left_out:
-            console.notice(f"{options.splits} leaves out {left_out:,} clips of {root}")
+class _Ways(NamedTuple):
+    """By what the clips were divided, and whether validation was drawn by us."""
+
+    split_by: str | None
+    val: bool
+
+
+def _in_splits(
+    listing: Listing, root: Path, options: Options
+) -> tuple[list[Clip], list[str], _Ways]:
+    """The clips that are wanted, each in its final split, ordered by split and id; and notes."""
+    (clips, notes), way = into_splits(
+        listing,
+        options.splits,
+        options.split_by,
+        options.leaks,
+        options.val_fraction,
+        options.seed,
+    )
     check(replace(listing, clips=clips), str(root))
     placed, divided = divide(clips, options.val_fraction, options.seed)
     if listing.complete is not None:
         placed = listing.complete(placed)
+    if options.window == "clip":
+        placed = [replace(clip, start=None, end=None) for clip in placed]
     if options.limit is not None:
         placed = limited(placed, options.limit)
-    return sorted(placed, key=lambda clip: (SPLITS.index(clip.split), clip.id)), divided
+    placed.sort(key=lambda clip: (SPLITS.index(clip.split), clip.id))
+    return placed, [*listing.notes, *notes], _Ways(way, divided or way == "speaker")
 
 
 def _with_columns(clip: Clip, corruption: Corruption | None) -> Clip:
     columns = {**dict.fromkeys(_COLUMNS, ""), **clip.meta}
+    columns |= {"start": _seconds(clip.start), "end": _seconds(clip.end)}
     if corruption is not None:
         flags = [flag for flag in (columns["corrupt"], corruption.flag) if flag]
         columns["corrupt"] = ";".join(flags)
@@ -157,6 +190,10 @@ def given_digest(clip: Clip) -> str:
     """The digest of what a clip holds without a file; empty for media."""
     parts = [array for array in (clip.image, *(clip.features or ())) if array is not None]
     return artifact.digest(*parts) if parts else ""
+
+
+def _seconds(time: float | None) -> str:
+    return "" if time is None else f"{time:g}"
 
 
 def _source_digest(clips: Sequence[Clip]) -> str:

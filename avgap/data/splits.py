@@ -1,95 +1,187 @@
-"""Splits from a file or a folder of lists, for `--splits`."""
+"""Splits from a file or a folder of lists, as the peers publish them, for `--splits`.
+
+Read are: CSV with or without header, byte order mark and carriage returns (OGM-GE, MMCosine, D&R);
+`NAME.flv Label` (MLA, AMST); `Class&VideoID&Quality&Start&End` (AVE) with or without header; HDF5
+`order` of row numbers (AVE); one table with a column of splits.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 from pathlib import Path
+from typing import NamedTuple
 
+from avgap import artifact
 from avgap.data.cache import SPLITS
-from avgap.data.clip import Clip, shorten
+from avgap.data.clip import shorten
 from avgap.errors import InputError
 
+_ENDINGS = (".csv", ".txt", ".h5", "")
+_HEADERS = {"id", "clip", "clip_id", "video", "videoid", "filename", "name", "youtube_id", "# id"}
+_SPLIT_HEADERS = {"split", "set", "subset"}
+_NAMED = re.compile(r"(\S+\.(?:flv|mp4|mkv|webm|mov|avi|wav|mp3|flac))\s+(.+)")
+_ENDING = re.compile(r"\.(?:flv|mp4|mkv|webm|mov|avi|wav|mp3|flac)$")
 
-def read_splits(path: Path) -> dict[str, str]:
-    """Which split each id is in.
 
-    path: a CSV with the columns id and split, or a folder with one list of ids per split (files
-    whose names hold train, val or test; the id is the first cell of a line).
-    Raises InputError: missing, no such columns or lists, an id in two splits.
+class Entry(NamedTuple):
+    """What one line of a list says: a clip's id, or its row in the dataset's own table.
+
+    label: "" where the list has none. place: file and line, for errors.
+    """
+
+    id: str
+    label: str
+    split: str
+    place: str
+    row: int | None = None
+
+
+def read_splits(path: Path) -> tuple[list[Entry], list[str]]:
+    """Every entry of a file or a folder, and the names of the lists that were read.
+
+    Raises InputError: missing, unreadable, no list for train or test, no column of splits.
     """
     if path.is_dir():
-        pairs = _from_folder(path)
-    elif path.exists():
-        pairs = _from_table(path)
-    else:
+        lists = find_lists(path)
+        entries = [entry for split, file in lists.items() for entry in _entries(file, split)]
+        return entries, [file.name for file in lists.values()]
+    if not path.exists():
         raise InputError(f"{path} does not exist")
-    found: dict[str, str] = {}
-    twice = []
-    for id, split in pairs:
-        if found.setdefault(id, split) != split:
-            twice.append(f"{id}: {found[id]} and {split}")
-    if twice:
-        raise InputError(f"{path} puts {len(twice)} ids into two splits", shorten(twice))
-    return found
+    return _from_table(path), [path.name]
 
 
-def apply_splits(clips: Sequence[Clip], path: Path) -> tuple[list[Clip], int]:
-    """The clips that the splits name, each in its split, and how many are left out.
+def find_lists(folder: Path) -> dict[str, Path]:
+    """The list of each split: files whose names hold train, val or test; val may be absent.
 
-    Raises InputError for ids that the dataset does not have (a header line is passed over).
+    Where there are several, those are taken that share the fewest entries (D&R's train.csv holds
+    its val.csv, my_train.csv does not), then those of the shortest names.
+    Raises InputError: no folder, no list for train or test.
     """
-    named = read_splits(path)
-    known = {clip.id for clip in clips}
-    unknown = [id for id in named if id not in known and id.lower() not in _HEADERS]
-    if unknown:
-        raise InputError(
-            f"{path} names {len(unknown):,} clips that the dataset does not have", shorten(unknown)
-        )
-    kept = [replace(clip, split=named[clip.id]) for clip in clips if clip.id in named]
-    return kept, len(clips) - len(kept)
-
-
-_HEADERS = {"id", "clip", "clip_id", "video", "filename", "name"}
-
-
-def _from_folder(folder: Path) -> list[tuple[str, str]]:
-    files = [file for file in sorted(folder.iterdir()) if file.suffix in (".csv", ".txt", "")]
-    pairs = []
-    missing = []
-    for split in SPLITS:
-        lists = [file for file in files if split in file.stem.lower()]
-        if len(lists) > 1:
-            raise InputError(f"{folder} has several lists for {split}", [f.name for f in lists])
-        if not lists and split != "val":
-            missing.append(split)
-        for file in lists:
-            pairs += [(row[0].strip(), split) for row in _rows(file) if row and row[0].strip()]
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder")
+    found = _candidates(folder)
+    missing = [split for split in ("train", "test") if not found[split]]
     if missing:
-        names = [file.name for file in files]
+        names = [file.name for file in _tables(folder)] or ["it holds no .csv, .txt or .h5"]
         raise InputError(f"{folder} has no list for {' and '.join(missing)}", names)
-    return pairs
+    named = {split: lists for split, lists in found.items() if lists}
+    choices = list(product(*named.values()))
+    if len(choices) > 1:
+        held = {file: _keys(file) for lists in named.values() for file in lists}
+
+        def rank(choice: tuple[Path, ...]) -> tuple[int, int, list[str]]:
+            shared = sum(len(held[a] & held[b]) for a, b in combinations(choice, 2))
+            names = [file.name for file in choice]
+            return shared, sum(map(len, names)), names
+
+        choices.sort(key=rank)
+    return dict(zip(named, choices[0], strict=True))
 
 
-def _from_table(path: Path) -> list[tuple[str, str]]:
-    header, *rows = _rows(path) or [[]]
-    names = [name.strip().lower() for name in header]
-    if "id" not in names or "split" not in names:
-        raise InputError(f"{path} needs the columns id and split", [f"it has: {', '.join(header)}"])
-    id, split = names.index("id"), names.index("split")
-    pairs = [
-        (row[id].strip(), row[split].strip().lower()) for row in rows if len(row) == len(header)
-    ]
-    bad = [f"{clip}: {name!r}" for clip, name in pairs if name not in SPLITS]
-    if bad:
-        raise InputError(f"{path} names splits other than {', '.join(SPLITS)}", shorten(bad))
-    return pairs
+def has_lists(folder: Path) -> bool:
+    """Whether a folder has lists for train and test."""
+    found = _candidates(folder)
+    return bool(found["train"] and found["test"])
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _candidates(folder: Path) -> dict[str, list[Path]]:
+    files = _tables(folder)
+    return {split: [file for file in files if split in file.stem.lower()] for split in SPLITS}
+
+
+def _tables(folder: Path) -> list[Path]:
+    files = (file for file in sorted(folder.iterdir()) if file.suffix.lower() in _ENDINGS)
+    return [file for file in files if file.is_file()]
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number and the cells of every line that is not empty. Raises InputError: unreadable."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
+            for number, line in enumerate(file.read().splitlines(), start=1):
+                cells = _cells(line)
+                if any(cells):
+                    yield number, cells
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a list", [str(error)]) from error
+
+
+def stem(name: str) -> str:
+    """A clip's name without its folder and its ending."""
+    return _ENDING.sub("", name.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line: the id first, the label last."""
+    if line.count("&") == 4:
+        label, video, *_ = line.split("&")
+        return [video.strip(), label.strip()]
+    match = _NAMED.fullmatch(line.strip())
+    cells = list(match.groups()) if match else next(csv.reader([line]), [])
+    return [cell.strip() for cell in cells]
+
+
+def _entries(path: Path, split: str) -> Iterator[Entry]:
+    if path.suffix.lower() == ".h5":
+        yield from _order(path, split)
+        return
+    for position, (number, cells) in enumerate(lines_of(path)):
+        if position or cells[0].lower() not in _HEADERS:
+            label = cells[-1] if len(cells) > 1 else ""
+            yield Entry(cells[0], label, split, f"{path.name}:{number}")
+
+
+def _order(path: Path, split: str) -> Iterator[Entry]:
+    """AVE's {train,val,test}_order.h5: row numbers, from zero, into its annotations."""
+    with artifact.open_hdf5(path) as file:
+        if "order" not in file:
+            raise InputError(f"{path} has no dataset 'order' of row numbers")
+        for number, row in enumerate(file["order"][:].tolist()):
+            yield Entry(f"row {row}", "", split, f"{path.name}[{number}]", int(row))
+
+
+def _keys(path: Path) -> set[tuple[str, str]]:
+    return {(entry.id, entry.label) for entry in _entries(path, "")}
+
+
+def _from_table(path: Path) -> list[Entry]:
+    """A table with the columns id and split, or without header and a column of splits alone."""
+    lines = list(lines_of(path))
+    header = [name.lower() for name in lines[0][1]] if lines else []
+    id = next((place for place, name in enumerate(header) if name in _HEADERS), None)
+    split = next((place for place, name in enumerate(header) if name in _SPLIT_HEADERS), None)
+    if id is not None and split is not None:
+        label = header.index("label") if "label" in header else None
+        lines = lines[1:]
+    else:
+        id, label = 0, None
+        split = _column_of_splits([cells for _, cells in lines])
+    if split is None:
+        hint = "the folder of the lists, one per split" if lines else None
+        details = [f"it has: {', '.join(lines[0][1])}"] if lines else ["it is empty"]
+        raise InputError(f"{path} needs the columns id and split", details, hint)
+    entries = [
+        Entry(
+            cells[id],
+            "" if label is None else cells[label],
+            cells[split].lower(),
+            f"{path.name}:{number}",
+        )
+        for number, cells in lines
+        if len(cells) > max(id, split, label or 0)
+    ]
+    bad = [f"{entry.place}: {entry.split!r}" for entry in entries if entry.split not in SPLITS]
+    if bad:
+        raise InputError(f"{path} names splits other than {', '.join(SPLITS)}", shorten(bad))
+    return entries
+
+
+def _column_of_splits(rows: Sequence[Sequence[str]]) -> int | None:
+    width = min(map(len, rows), default=0)
+    columns = (place for place in range(1, width) if {row[place] for row in rows} <= {*SPLITS})
+    return next(columns, None)

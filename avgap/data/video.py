@@ -10,6 +10,7 @@ import numpy as np
 
 from avgap.data.clip import MediaError
 from avgap.data.media import TOLERANCE, Timeline, open_media, timeline, video_stream, window
+from avgap.data.pictures import read_pictures, timeline_of
 from avgap.data.sampling import SAME_TIME, choose
 
 if TYPE_CHECKING:
@@ -38,22 +39,25 @@ def read_frames(
     decoder: str = "auto",
     sampling: str = "uniform",
 ) -> Frames:
-    """K = count frames of a video as (K, size, size, 3) RGB, the aspect not kept.
+    """K = count frames of a video, or of a folder of pictures, as (K, size, size, 3) RGB.
 
     Which ones of the window from start to end (s from the first frame) `sampling.choose` says.
-    Decoded at full size, then reduced with antialiasing, so that all decoders agree. decord gives
-    way to PyAV wherever it is not exact.
+    Decoded at full size, then reduced with antialiasing, so that all decoders agree; the aspect is
+    not kept. decord gives way to PyAV wherever it is not exact.
     Raises MediaError: no video, damaged, cut short, a window outside the video.
     """
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}; known: {', '.join(DECODERS)}")
-    line = timeline(path)
+    line = timeline_of(path) if path.is_dir() else timeline(path)
     if line.video_end is None:
         raise MediaError("no video in it")
     begin, stop = window(start, end, line.video_end, "video")
     indices = choose(line.times, begin, stop, count, sampling)
     needed = sorted(set(indices))
-    pictures = None if decoder == "pyav" else _by_decord(path, needed, line)
+    if path.is_dir():
+        pictures: list[Frames] | None = read_pictures(path, needed)
+    else:
+        pictures = None if decoder == "pyav" else _by_decord(path, needed, line)
     if pictures is None:
         pictures = _by_pyav(path, needed, line)
     small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}

@@ -1,0 +1,82 @@
+"""Finding media files under a folder by their names, whatever its folders are called."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from avgap.data.clip import MediaError, check_file
+
+# Where a clip has several files, the first kind here that is more than a Git LFS pointer is taken.
+VIDEOS = (".flv", ".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
+PICTURES = (".jpg", ".jpeg", ".png")
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac")
+
+
+class Media(NamedTuple):
+    """Files by name: videos (a folder of pictures counts where there is no video) and sounds."""
+
+    videos: dict[str, Path]
+    sounds: dict[str, Path]
+
+
+def find_media(root: Path, key: Callable[[str], str | None] = lambda stem: stem) -> Media:
+    """Every media file under root by its key.
+
+    key: from a name without its ending to what a clip is known by; None: no clip's file. A folder
+    of pictures has the key of its own name and stands in for a video that is not there. Hidden
+    folders are passed over.
+    """
+    found: dict[str, dict[str, list[Path]]] = {
+        kind: defaultdict(list) for kind in ("videos", "sounds", "pictures")
+    }
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        pictures = False
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)  # noqa: PTH122 (a Path per file is slow)
+            kind = _kind(ending.lower())
+            pictures = pictures or kind == "pictures"
+            if kind in ("videos", "sounds") and (known := key(stem)) is not None:
+                found[kind][known].append(Path(place, name))
+        if pictures and (known := key(Path(place).name)) is not None:
+            found["pictures"][known].append(Path(place))
+    videos = {name: _best(paths, VIDEOS) for name, paths in found["videos"].items()}
+    folders_of = {name: paths[0] for name, paths in found["pictures"].items()}
+    sounds = {name: _best(paths, SOUNDS) for name, paths in found["sounds"].items()}
+    return Media({**folders_of, **videos}, sounds)
+
+
+def why_broken(*paths: Path | None) -> str:
+    """Why these files cannot be used, as far as can be told without decoding; "" if they can."""
+    if paths and paths[0] is not None and paths[0].is_dir() and not any(paths[1:]):
+        return f"{paths[0].name}: a folder of pictures has no sound, and there is no sound file"
+    reasons = []
+    for path in paths:
+        try:
+            if path is not None and not path.is_dir():
+                check_file(path)
+        except MediaError as error:
+            reasons.append(f"{path.name}: {error}" if path else "")
+    return "; ".join(reasons)
+
+
+def within(path: Path | None, root: Path) -> str:
+    """A file's place as a cache records it: relative to root, "" for none."""
+    return "" if path is None else path.relative_to(root).as_posix()
+
+
+def _kind(ending: str) -> str:
+    if ending in VIDEOS:
+        return "videos"
+    return "sounds" if ending in SOUNDS else "pictures" if ending in PICTURES else ""
+
+
+def _best(paths: list[Path], order: tuple[str, ...]) -> Path:
+    ranked = sorted(paths, key=lambda path: (order.index(path.suffix.lower()), path.as_posix()))
+    if len(ranked) == 1:
+        return ranked[0]
+    return next((path for path in ranked if not why_broken(path)), ranked[0])
