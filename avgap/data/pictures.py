@@ -35,7 +35,8 @@ def timeline_of(folder: Path) -> Timeline:
         raise MediaError("a folder without pictures")
     match = _RATE.search(folder.parent.name)
     rate = max(1, int(match[1])) if match else 1
-    return Timeline("pictures", np.arange(count) / rate, count / rate, None, 0.0, "", "")
+    times = np.arange(count) / rate
+    return Timeline("pictures", times, times, count / rate, None, 0.0, "", "")
 
 
 def read_pictures(folder: Path, indices: list[int]) -> list[NDArray[np.uint8]]:

@@ -54,10 +54,11 @@ def read_frames(
     begin, stop = window(start, end, line.video_end, "video")
     indices = choose(line.times, begin, stop, count, sampling)
     needed = sorted(set(indices))
+    pictures: list[Frames] | None = None
     if path.is_dir():
-        pictures: list[Frames] | None = read_pictures(path, needed)
-    else:
-        pictures = None if decoder == "pyav" else _by_decord(path, needed, line)
+        pictures = read_pictures(path, needed)
+    elif decoder != "pyav":
+        pictures = _by_decord(path, needed, line)
     if pictures is None:
         pictures = _by_pyav(path, needed, line)
     small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
