@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from avgap.data.cache import SPLITS
-from avgap.data.clip import Clip, Listing, MediaError, check_file
+from avgap.data.clip import Clip, Listing
+from avgap.data.folder import why_broken
 from avgap.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def avdigits(root: Path) -> Listing:
             "test" if index in _TEST_INDICES else "",
             audio=file,
             meta={"audio": file.relative_to(root).as_posix(), "speaker": speaker},
-            broken=_broken(file),
+            broken=why_broken(file),
         )
         for (digit, speaker, index), file in named
     ]
@@ -136,14 +137,6 @@ def _recordings(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[int, str
         match = _NAME.fullmatch(file.name)
         if match is not None:
             yield file, (int(match[1]), match[2], int(match[3]))
-
-
-def _broken(file: Path) -> str:
-    try:
-        check_file(file)
-    except MediaError as error:
-        return f"{file.name}: {error}"
-    return ""
 
 
 def _idx(file: Path, dimensions: int) -> NDArray[np.uint8]:

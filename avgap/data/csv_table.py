@@ -6,15 +6,8 @@ import csv
 import math
 from pathlib import Path
 
-from avgap.data.clip import (
-    Clip,
-    Listing,
-    MediaError,
-    check_file,
-    natural_order,
-    nearest,
-    shorten,
-)
+from avgap.data.clip import Clip, Listing, natural_order, nearest, shorten
+from avgap.data.folder import why_broken
 from avgap.errors import InputError
 
 TABLE = "clips.csv"
@@ -90,7 +83,7 @@ def _clip(row: dict[str, str], folder: Path) -> Clip:
         start=start,
         end=end,
         meta={name: value for name, value in row.items() if name not in ("id", "label", "split")},
-        broken=_broken(video, audio),
+        broken=why_broken(video, audio) if video else "no video is named",
     )
 
 
@@ -105,15 +98,3 @@ def _seconds(row: dict[str, str], column: str) -> float | None:
     if not 0 <= value < math.inf:
         raise ValueError(f"{row['id']}: {column} is {text!r}, not a time in seconds")
     return value
-
-
-def _broken(video: Path | None, audio: Path | None) -> str:
-    if video is None:
-        return "no video is named"
-    reasons = []
-    for path in filter(None, (video, audio)):
-        try:
-            check_file(path)
-        except MediaError as error:
-            reasons.append(f"{path.name or path}: {error}")
-    return "; ".join(reasons)
