@@ -104,6 +104,7 @@ def prepare(
     decoder: options.Decoder = "auto",
     workers: options.Workers = None,
     shard: options.Shard = None,
+    keep_sound: options.KeepSound = False,
     allow_missing: options.AllowMissing = 0,
     limit: options.Limit = None,
     seed: options.Seed = 0,
@@ -155,6 +156,7 @@ def prepare(
         allow_missing=allow_missing,
         workers=workers,
         shard=None if shard is None else parse_shard(shard, os.environ),
+        keep_sound=keep_sound,
         force=force,
         dry_run=dry_run,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import wave
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from avgap import artifact
+from avgap.data.playback import RATE
 from avgap.gapfile import Gaps
 from avgap.mixture import Mixture
 
@@ -27,6 +29,14 @@ _HEIGHT = 96  # px, of a frame and of a spectrogram
 _FRAMES = 3
 
 
+class Pictures(NamedTuple):
+    """Frames and spectrogram as PNG, sound as WAV or None; all as data URIs."""
+
+    frames: str
+    spectrogram: str
+    sound: str | None
+
+
 @dataclass(frozen=True)
 class Clips:
     """What a gallery needs to know of one split of a cache: ids in order, planted corruption."""
@@ -38,12 +48,15 @@ class Clips:
     small: bool  # whether its frames are smaller than they are shown
     corrupt: dict[str, str]  # id → kind, "" for none; empty where the cache does not know
 
-    def pictures(self, id: str) -> tuple[str, str]:
-        """Frames and spectrogram of one clip, as PNG data URIs."""
+    def pictures(self, id: str) -> Pictures:
+        """What is to be seen, and heard where the cache keeps sound, of one clip."""
+        row = self.row[id]
         with artifact.open_hdf5(self.path) as file:
             group = file[self.split]
-            visual, audio = group["visual"][self.row[id]], group["audio"][self.row[id]]
-        return png_uri(strip_of_frames(visual)), png_uri(picture_of_spectrogram(audio))
+            visual, audio = group["visual"][row], group["audio"][row]
+            sound = wav_uri(group["sound"][row]) if "sound" in group else None
+        pictures = strip_of_frames(visual), picture_of_spectrogram(audio)
+        return Pictures(*map(png_uri, pictures), sound)
 
 
 def clips_of(cache: Cache, split: str) -> Clips:
@@ -165,6 +178,17 @@ def _shrink(picture: Image) -> Image:
         return picture
     width = round(picture.width * _HEIGHT / picture.height)
     return picture.resize((width, _HEIGHT), 1)  # 1: Lanczos
+
+
+def wav_uri(sound: NDArray[np.int16]) -> str:
+    """Samples (n,) at 16 kHz as a data URI."""
+    with io.BytesIO() as target:
+        with wave.open(target, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(sound.astype("<i2").tobytes())
+        return "data:audio/wav;base64," + base64.b64encode(target.getvalue()).decode("ascii")
 
 
 def png_uri(picture: Image) -> str:

@@ -136,7 +136,9 @@ def _copy(
             for split in SPLITS:
                 for clip in shard.clips(split):
                     place = row_of[clip.id]
-                    writer.put(*place, clip.id, clip.label, clip.audio, clip.visual, clip.meta)
+                    arrays = clip.audio, clip.visual
+                    columns = clip.meta
+                    writer.put(*place, clip.id, clip.label, *arrays, columns, sound=clip.sound)
                     if PROJECTED in clip.meta.get("corrupt", ""):
                         spoiled.append(place)
                     bar.advance(lines=True)

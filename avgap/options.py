@@ -166,6 +166,9 @@ Decoder = Annotated[
 Workers = Annotated[
     int | None, Option(min=1, help="Decoding processes; default: cores.", rich_help_panel=_RUN)
 ]
+KeepSound = Annotated[
+    bool, Option("--keep-sound", help="Also keep the sound itself, for the report to play.")
+]
 Shard = Annotated[
     str | None,
     Option(

@@ -83,6 +83,7 @@ def prepare(
     leaks: str = "keep",
     window: str = "event",
     limit: int | None = None,
+    keep_sound: bool = False,
     allow_missing: int = 0,
     workers: int | None = None,
     shard: Shard | None = None,
@@ -94,9 +95,10 @@ def prepare(
     val_fraction: share of training for validation where the source names none (stratified,
     seeded). corrupt: see `corrupt.parse`. splits, split_by, leaks: see `division.into_splits`.
     window: event (from start to end) or clip (all of the media). limit: clips per split, class
-    after class in turn. shard: only this share of the clips, for `merge`. allow_missing: clips that
-    may be unreadable. workers: processes, one per core by default. The same question again confirms
-    the cache without decoding, or goes on from what a broken run had finished.
+    after class in turn. keep_sound: also the sound itself, for the report to play. shard: only
+    this share of the clips, for `merge`. allow_missing: clips that may be unreadable. workers:
+    processes, one per core by default. The same question again confirms the cache without decoding,
+    or goes on from what a broken run had finished.
     Raises InputError: unknown dataset, a listing with problems, more broken clips than allowed;
     OutputError: output answers another question (without force) or cannot be written.
     """
@@ -104,7 +106,17 @@ def prepare(
     if output.suffix != ".h5":
         raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
     options = Options(
-        decoder, val_fraction, corrupt, seed, splits, limit, shard, split_by, window, leaks
+        decoder,
+        val_fraction,
+        corrupt,
+        seed,
+        splits,
+        limit,
+        shard,
+        split_by,
+        window,
+        leaks,
+        keep_sound,
     )
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:

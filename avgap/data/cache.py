@@ -18,6 +18,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.data.cache_header import Header as Header
 from avgap.errors import InputError
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 FORMAT = "avgap.cache"
 SPLITS = ("train", "val", "test")
-_CLIP = ("id", "label", "audio", "visual")
 
 
 @dataclass(frozen=True)
@@ -52,55 +52,26 @@ class Split:
 
 
 class CachedClip(NamedTuple):
-    """One clip of a cache: audio (F, T), visual (K, H, W, 3), meta: its columns of text."""
+    """One clip of a cache: audio (F, T), visual (K, H, W, 3), meta: its columns of text.
+
+    sound: int16 at 16 kHz, where it is kept.
+    """
 
     id: str
     label: int
-    audio: NDArray[np.float16]
-    visual: NDArray[np.uint8]
+    audio: NDArray[Any]
+    visual: NDArray[Any]
     meta: dict[str, str]
-
-
-class Header(NamedTuple):
-    """What a cache says of itself besides its stamp.
-
-    classes: names, index = label. augment: whether mirroring and cropping keep the meaning.
-    """
-
-    dataset: str
-    classes: tuple[str, ...]
-    augment: bool
-    audio_recipe: AudioRecipe | Embedding
-    frame_recipe: FrameRecipe | Embedding
-
-    @property
-    def kind(self) -> str:
-        """media or embedding."""
-        return "embedding" if isinstance(self.audio_recipe, Embedding) else "media"
-
-    @property
-    def audio_shape(self) -> tuple[int, ...]:
-        """(F, T), or (d,) of an embedding."""
-        return self.audio_recipe.shape
-
-    @property
-    def visual_shape(self) -> tuple[int, ...]:
-        """(K, H, W, 3), or (d,) of an embedding."""
-        return self.frame_recipe.shape
-
-    @property
-    def dtypes(self) -> dict[str, str]:
-        """How audio and visual are stored."""
-        embedding = {"audio": "<f4", "visual": "<f4"}
-        return embedding if self.kind == "embedding" else {"audio": "<f2", "visual": "|u1"}
+    sound: NDArray[np.int16] | None
 
 
 @dataclass(frozen=True)
 class Cache:
     """An opened cache: everything but the arrays, which `split` reads.
 
-    audio_mean, audio_std: over every value of the training split's spectrograms; of embeddings,
-    as visual_mean and visual_std, of each of the d values (d,).
+    sound: whether the clips' sound is kept. audio_mean, audio_std: over every value of the
+    training split's spectrograms; of embeddings, as visual_mean and visual_std, of each of the d
+    values (d,).
     sizes: clips per split. missing: clips that could not be read, id → reason.
     """
 
@@ -111,6 +82,7 @@ class Cache:
     augment: bool
     audio_recipe: AudioRecipe | Embedding
     frame_recipe: FrameRecipe | Embedding
+    sound: bool
     audio_mean: NDArray[np.float64]
     audio_std: NDArray[np.float64]
     visual_mean: NDArray[np.float64] | None  # None: frames, whose statistics are ImageNet's
@@ -122,7 +94,7 @@ class Cache:
     def header(self) -> Header:
         """What the cache says of itself, without its numbers."""
         recipes = self.audio_recipe, self.frame_recipe
-        return Header(self.dataset, self.classes, self.augment, *recipes)
+        return Header(self.dataset, self.classes, self.augment, *recipes, self.sound)
 
     @property
     def kind(self) -> str:
@@ -180,7 +152,8 @@ class Cache:
             for row, (id, label) in enumerate(rows):
                 columns = {column: values[row] for column, values in meta.items()}
                 arrays = group["audio"][row], group["visual"][row]
-                yield CachedClip(id, label, *arrays, columns)
+                sound = group["sound"][row] if self.sound else None
+                yield CachedClip(id, label, *arrays, columns, sound)
 
     def labels(self, name: str) -> dict[str, int]:
         """The class index of every clip of one split, by id, in order."""
@@ -279,6 +252,7 @@ def _read_header(file: Any, path: Path) -> Header:
             bool(file.attrs["augment"]),
             Embedding(**audio) if embedding else AudioRecipe(**audio),
             Embedding(**frames) if embedding else FrameRecipe(**frames),
+            "sound_rate" in file.attrs,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is corrupt", [f"its root attributes: {error}"]) from error
@@ -290,7 +264,8 @@ def _statistics(file: Any) -> dict[str, Any]:
 
 
 def _disagreements(file: Any, name: str, header: Header) -> list[str]:
-    absent = [f"{name} has no {part}" for part in _CLIP if f"{name}/{part}" not in file]
+    parts = ("id", "label", *header.arrays)
+    absent = [f"{name} has no {part}" for part in parts if f"{name}/{part}" not in file]
     if absent:
         return absent
     group = file[name]
@@ -298,9 +273,9 @@ def _disagreements(file: Any, name: str, header: Header) -> list[str]:
     expected = {
         "id": ((size,), "O"),
         "label": ((size,), "<i8"),
-        "audio": ((size, *header.audio_shape), header.dtypes["audio"]),
-        "visual": ((size, *header.visual_shape), header.dtypes["visual"]),
-    } | {f"meta/{column}": ((size,), "O") for column in group.get("meta", ())}
+        **{part: ((size, *shape), kind) for part, (shape, kind) in header.arrays.items()},
+        **{f"meta/{column}": ((size,), "O") for column in group.get("meta", ())},
+    }
     return [
         f"{name}/{part} is {group[part].dtype.str} {group[part].shape}, expected {kind} {shape}"
         for part, (shape, kind) in expected.items()

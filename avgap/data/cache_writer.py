@@ -13,6 +13,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.data import playback
 from avgap.data.audit import Audit, Sample
 from avgap.data.cache import FORMAT, SPLITS, Header, digest_of_cache, digest_of_clip
 from avgap.settings import parameters
@@ -40,14 +41,13 @@ class CacheWriter:
     ) -> None:
         self._file, self._check_disk, self._header = file, check_disk, header
         self._rows: dict[str, list[_Row | None]] = {name: [None] * sizes[name] for name in SPLITS}
-        self._shapes = {"audio": header.audio_shape, "visual": header.visual_shape}
         for name in SPLITS:
             group = file.create_group(name)
-            for part, shape in self._shapes.items():
+            for part, (shape, kind) in header.arrays.items():
                 group.create_dataset(
                     part,
                     (sizes[name], *shape),
-                    header.dtypes[part],
+                    kind,
                     maxshape=(None, *shape),
                     chunks=(1, *shape),
                 )
@@ -61,11 +61,14 @@ class CacheWriter:
         audio: NDArray[Any],
         visual: NDArray[Any],
         meta: Mapping[str, str],
+        sound: NDArray[np.int16] | None = None,
     ) -> None:
         """Write one clip at its row: audio, rounded to the type that is stored, and visual."""
-        rounded = audio.astype(self._header.dtypes["audio"])
+        rounded = audio.astype(self._header.arrays["audio"][1])
         self._file[split]["audio"][row] = rounded
         self._file[split]["visual"][row] = visual
+        if self._header.sound:
+            self._file[split]["sound"][row] = sound
         self._check_disk()
         values = rounded.astype(np.float64)
         digest = digest_of_clip(id, label, rounded, visual)
@@ -139,7 +142,7 @@ class CacheWriter:
         """Move the clips after a missing one forward, and cut the arrays to what is there."""
         places = [row for row, there in enumerate(self._rows[split]) if there is not None]
         group = self._file[split]
-        for part in ("audio", "visual"):
+        for part in self._header.arrays:
             for target, source in enumerate(places):
                 if target != source:
                     group[part][target] = group[part][source]
@@ -150,7 +153,7 @@ class CacheWriter:
         """Of the training split: of all of its audio, or of each value of its embeddings."""
         if self._header.kind == "embedding":
             found: dict[str, Any] = {}
-            for part, shape in self._shapes.items():
+            for part, (shape, _) in self._header.arrays.items():
                 # A shard may have no clip of train: what there is then is replaced by the merge.
                 values = self._file["train"][part][:] if train else np.zeros((1, *shape))
                 found[f"{part}_mean"] = values.mean(axis=0, dtype=np.float64)
@@ -169,6 +172,8 @@ class CacheWriter:
         attributes["classes"] = list(self._header.classes)
         attributes["augment"] = self._header.augment
         attributes["audio_recipe"] = json.dumps(parameters(self._header.audio_recipe))
+        if self._header.sound:
+            attributes["sound_rate"] = playback.RATE
         attributes["frame_recipe"] = json.dumps(parameters(self._header.frame_recipe))
         for name, value in self._statistics(train).items():
             attributes[name] = value

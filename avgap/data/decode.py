@@ -15,6 +15,7 @@ import numpy as np
 from avgap.data import mediastate
 from avgap.data.clip import Clip, MediaError
 from avgap.data.corrupt import Corruption, spoil_frames, spoil_sound
+from avgap.data.playback import playable
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
@@ -35,17 +36,20 @@ class Job(NamedTuple):
     corruption: Corruption | None
     spoiled: frozenset[str]
     seed: int
+    keep_sound: bool = False
 
 
 class Decoded(NamedTuple):
     """One clip's spectrogram (F, T) and frames (K, H, W, 3), and columns found by decoding.
 
-    meta: `files` (see `mediastate.describe`) and `seconds`, how long the clip's sound is.
+    meta: `files` (see `mediastate.describe`) and `seconds`, how long the clip's sound is. sound:
+    int16 at 16 kHz, with --keep-sound.
     """
 
     audio: NDArray[Any]
     visual: NDArray[Any]
     meta: Mapping[str, str] = MappingProxyType({})
+    sound: NDArray[np.int16] | None = None
 
 
 def decode(clip: Clip, job: Job) -> Decoded:
@@ -75,7 +79,8 @@ def decode(clip: Clip, job: Job) -> Decoded:
         mediastate.COLUMN: mediastate.describe(clip, before),
         "seconds": f"{seconds:.3f}",
     }
-    return Decoded(spectrogram(wave, job.audio), visual, meta)
+    sound = playable(wave, job.audio) if job.keep_sound else None
+    return Decoded(spectrogram(wave, job.audio), visual, meta, sound)
 
 
 def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:

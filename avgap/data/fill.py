@@ -33,7 +33,9 @@ def fill(writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None) -> 
     def put(number: int, decoded: Decoded) -> None:
         clip = plan.clips[number]
         meta = {**clip.meta, **decoded.meta}
-        writer.put(*places[number], clip.id, labels[clip.label], *decoded[:2], meta)
+        arrays = decoded.audio, decoded.visual
+        label = labels[clip.label]
+        writer.put(*places[number], clip.id, label, *arrays, meta, sound=decoded.sound)
 
     keys = [plan.key(clip) for clip in plan.clips]
     left = dict(enumerate(keys))
@@ -69,6 +71,7 @@ def _decoded(
         plan.corruption,
         plan.spoiled,
         plan.options.seed,
+        plan.options.keep_sound,
     )
     clips = [plan.clips[number] for number in numbers]
     count = min(workers or os.cpu_count() or 1, len(clips))

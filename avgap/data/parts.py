@@ -23,11 +23,14 @@ from avgap import artifact, console
 from avgap.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from avgap.data.decode import Decoded
 
 _BYTES = 64 << 20  # of arrays in a part
 _SECONDS = 20.0  # after which a part is closed; what a kill can cost
 _ENDING = ".h5"
+_ARRAYS = ("audio", "visual", "sound")
 
 
 def folder_of(cache: Path) -> Path:
@@ -69,16 +72,15 @@ class Parts:
                 keys, texts = (file[name].asstr()[:].tolist() for name in ("key", "meta"))
                 for row, key in enumerate(keys):
                     if key in left:
-                        arrays = file["audio"][row], file["visual"][row]
-                        yield left.pop(key), Decoded(*arrays, json.loads(texts[row]))
+                        arrays = {name: file[name][row] for name in _ARRAYS if name in file}
+                        yield left.pop(key), Decoded(**arrays, meta=json.loads(texts[row]))
 
     def put(self, key: str, clip: Decoded) -> None:
         """Write one clip. Raises OutputError where the disk refuses."""
         if self._file is None:
             self._begin(clip)
         row = len(self._keys)
-        for name in ("audio", "visual"):
-            array = getattr(clip, name)
+        for name, array in _arrays(clip).items():
             self._file[name].resize(row + 1, axis=0)
             self._file[name][row] = array
             self._bytes += array.nbytes
@@ -110,8 +112,7 @@ class Parts:
         self._open = ExitStack()
         part = self._open.enter_context(artifact.atomic(path))
         self._file, self._check_disk = self._open.enter_context(artifact.create_hdf5(part))
-        for name in ("audio", "visual"):
-            array = getattr(clip, name)
+        for name, array in _arrays(clip).items():
             self._file.create_dataset(
                 name,
                 (0, *array.shape),
@@ -120,3 +121,9 @@ class Parts:
                 chunks=(1, *array.shape),
             )
         self._bytes, self._since = 0, time.monotonic()
+
+
+def _arrays(clip: Decoded) -> dict[str, NDArray[Any]]:
+    """What there is of a clip, by name; the same for all clips of a run."""
+    arrays = {name: getattr(clip, name) for name in _ARRAYS}
+    return {name: array for name, array in arrays.items() if array is not None}

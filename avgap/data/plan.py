@@ -37,6 +37,7 @@ class Options(NamedTuple):
     split_by: str | None = None
     window: str = "event"
     leaks: str = "keep"
+    keep_sound: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Plan:
             [[str(path.absolute()), *mediastate.state(path)] for path in mediastate.paths(clip)],
             parameters(self.header.audio_recipe),
             parameters(self.header.frame_recipe),
-            self.options.decoder,
+            *(self.options.decoder, self.options.keep_sound),
             [self.corruption.flag, self.options.seed] if spoiled and self.corruption else None,
         )
 
@@ -112,6 +113,7 @@ def make_plan(
             "leaks": options.leaks,
             "corrupt": None if corruption is None else corruption.spec,
             "limit": options.limit,
+            "keep_sound": options.keep_sound,
             "seed": options.seed if any(ways) or corruption is not None else None,
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },
@@ -119,7 +121,8 @@ def make_plan(
     # Last, so that every machine divides, spoils and asks as one machine alone would.
     if options.shard is not None:
         clips = options.shard.of(clips)
-    header = Header(dataset, listing.classes, listing.augment, audio_recipe, frame_recipe)
+    recipes = audio_recipe, frame_recipe
+    header = Header(dataset, listing.classes, listing.augment, *recipes, options.keep_sound)
     published = compare_counts(listing)
     return Plan(root, options, clips, header, corruption, spoiled, question, published, notes)
 
@@ -139,6 +142,7 @@ def _recipes(
         "frames": frames != FrameRecipe(),
         "--decoder": options.decoder != "auto",
         "--corrupt": options.corrupt is not None,
+        "--keep-sound": options.keep_sound,
     }
     if any(given.values()):
         names = [name for name, there in given.items() if there]
