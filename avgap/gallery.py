@@ -55,8 +55,8 @@ class Clips:
             group = file[self.split]
             visual, audio = group["visual"][row], group["audio"][row]
             sound = wav_uri(group["sound"][row]) if "sound" in group else None
-        pictures = strip_of_frames(visual), picture_of_spectrogram(audio)
-        return Pictures(*map(png_uri, pictures), sound)
+        frames, spectrogram = strip_of_frames(visual), picture_of_spectrogram(audio)
+        return Pictures(png_uri(frames), png_uri(spectrogram), sound)
 
 
 def clips_of(cache: Cache, split: str) -> Clips:
