@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from avgap.settings import AudioRecipe, FrameRecipe
 
 # With two threads, small convolutions were seen up to twenty times slower.
 torch.set_num_threads(1)
+# A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RECIPE = AudioRecipe("test", 1000, 0.15, 22, 10)  # 12×16
 FRAMES = FrameRecipe(2, 16)

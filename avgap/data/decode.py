@@ -102,7 +102,7 @@ def decode_all(
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
     """
-    if all(clip.broken or clip.features is not None for clip in clips):
+    if all(clip.broken != "" or clip.features is not None for clip in clips):
         yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
         return
     import multiprocessing
