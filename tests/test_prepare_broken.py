@@ -162,12 +162,33 @@ def test_bytes_that_changed_at_the_same_size_are_noticed(source, tmp_path):
     assert run(source, output, force=True).status == "made"
 
 
-class Deadly(str):
-    """A reason that ends the process that looks at it."""
+class Trap(str):
+    """A reason that does harm to any other process that looks at it."""
+
+    def __init__(self, _: str = "") -> None:
+        self.home = os.getpid()
 
     def __bool__(self) -> bool:
+        if os.getpid() != self.home:
+            self.spring()
+        return False
+
+    def spring(self) -> None:
+        raise NotImplementedError
+
+
+class Deadly(Trap):
+    """As a decoder that crashes."""
+
+    def spring(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
-        return True
+
+
+class Endless(Trap):
+    """As a decoder that never ends."""
+
+    def spring(self) -> None:
+        time.sleep(600)
 
 
 def test_a_file_that_kills_its_worker_costs_that_file_and_not_the_run(source):
@@ -183,14 +204,6 @@ def test_a_file_that_kills_its_worker_costs_that_file_and_not_the_run(source):
     assert isinstance(outcomes[2], MediaError)
     assert str(outcomes[2]).startswith("decoding ended its process")
     assert not any(isinstance(outcomes[n], MediaError) for n in (0, 1, 3, 4, 5))
-
-
-class Endless(str):
-    """A reason that is never found."""
-
-    def __bool__(self) -> bool:
-        time.sleep(600)
-        return True
 
 
 def test_a_file_that_hangs_costs_its_time_limit_and_the_worker_is_replaced(source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TIME_LIMIT = 120.0  # s per clip; damaged files were seen to spin for ever
-_RECYCLE = 1000  # clips per worker; a fresh one takes 1.6 s to import librosa's resampler
+_RECYCLE = 1000  # clips per worker; what a library leaks goes with it
 _AHEAD = 8  # clips handed out per worker, so that what waits to be written stays bounded
+_PRELOAD = "avgap.data.preload"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -105,8 +107,6 @@ def decode_all(
     if all(clip.broken != "" or clip.features is not None for clip in clips):
         yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
         return
-    import multiprocessing
-
     from pebble import ProcessPool
 
     with _one_thread_each():
@@ -114,7 +114,7 @@ def decode_all(
             max_workers=workers,
             max_tasks=_RECYCLE,
             initializer=_start,
-            context=multiprocessing.get_context("spawn"),
+            context=_context(),
         )
         with _deaf_to_interruptions():
             pool.active  # noqa: B018 - asking starts the pool
@@ -170,10 +170,22 @@ def _start() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    import librosa
+    # Before the first clip's time runs, where the processes are not forked from one that has it.
+    importlib.import_module(_PRELOAD)
 
-    # Imported before the first clip's time runs.
-    librosa.resample(np.zeros(64, np.float32), orig_sr=2, target_sr=1)
+
+def _context() -> Any:
+    """Processes forked from a server that has imported all they need, or else started anew.
+
+    Never forked from this one: a reader of decord opened here would hang there.
+    """
+    import multiprocessing
+
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_PRELOAD])
+    return context
 
 
 @contextmanager

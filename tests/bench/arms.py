@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import platform
 import resource
@@ -9,6 +11,8 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 class Cost(NamedTuple):
@@ -20,9 +24,12 @@ class Cost(NamedTuple):
 
 def measure(work: Callable[[], object]) -> Cost:
     """Run once and measure."""
-    wall, cpu = time.perf_counter(), _cpu()
+    _adopt_orphans()
+    begin, cpu = time.perf_counter(), _cpu()
     work()
-    return Cost(time.perf_counter() - wall, _cpu() - cpu)
+    wall = time.perf_counter() - begin
+    _wait_for_orphans()
+    return Cost(wall, _cpu() - cpu)
 
 
 def interleaved(arms: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Cost]]:
@@ -53,6 +60,18 @@ def machine() -> str:
     )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return f"{model}, {os.cpu_count()} cores, load {load}, Python {platform.python_version()}"
+
+
+def _adopt_orphans() -> None:
+    """Let what outlives its parent, as the server that workers are forked from, become ours."""
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _wait_for_orphans() -> None:
+    """Only what has been waited for counts in the processor time of children."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def _cpu() -> float:
