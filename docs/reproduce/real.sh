@@ -65,6 +65,8 @@ for name in "$@"; do
         avgap fitgmm "$run/adaptive/gaps.h5" -o "$run/adaptive/gmm.json"
         avgap adapt "$name.h5" --checkpoint "$run/adaptive/warmup/checkpoint.pt" -o "$run/adaptive/adapt" \
             --steps 4 --epochs 10
+        avgap gaps "$name.h5" --checkpoint "$run/adaptive/adapt/checkpoint.pt" -o "$run/adaptive/adapt/gaps.h5"
+        avgap fitgmm "$run/adaptive/adapt/gaps.h5" -o "$run/adaptive/adapt/gmm.json"
         measure "$name.h5" "$run/adaptive/adapt"
     done
 done

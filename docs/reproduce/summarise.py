@@ -58,12 +58,13 @@ def mixtures(folder: Path) -> str:
         "| gaps of training | seeds | π₁ | μ₀ | μ₁ | separation | supported |",
         "|---|---|---|---|---|---|---|",
     ]
-    for step in range(1, 100):
-        paths = sorted(folder.glob(f"seed-*/adaptive/adapt/step-{step:02d}/gmm.json"))
-        found = read(paths)
+    rounds = {"after warm-up": "step-01/"} | {
+        f"after round {n}": f"step-{n + 1:02d}/" for n in (1, 2, 3)
+    }
+    for when, place in {**rounds, "after round 4": ""}.items():
+        found = read(sorted(folder.glob(f"seed-*/adaptive/adapt/{place}gmm.json")))
         if not found:
-            break
-        when = "after warm-up" if step == 1 else f"after round {step - 1}"
+            continue
         components = [one["components"] for one in found]
         row = [
             when,
