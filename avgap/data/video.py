@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 
 from avgap.data.clip import MediaError
@@ -114,12 +115,13 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
         stream = video_stream(container)
         if stream is None:
             raise MediaError("no video in it")
+        convert = av.video.reformatter.VideoReformatter()
         shown: Any = None
         time = 0.0
         stretches = _stretches(wanted, line) if line.codec in _FORWARD_ONLY else None
         for time, frame in _decoded(container, stream, line.origin, stretches):
             while len(found) < len(wanted) and time > wanted[len(found)] + SAME_TIME:
-                found.append(_picture(frame if shown is None else shown))
+                found.append(_picture(frame if shown is None else shown, convert))
             if len(found) == len(wanted):
                 return found
             shown = frame
@@ -127,7 +129,7 @@ def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
             raise MediaError("no frame of its video can be decoded")
         if wanted[-1] > time + TOLERANCE:
             raise MediaError(f"damaged: no frame of its video after {time:.2f} s can be decoded")
-        return found + [_picture(shown)] * (len(wanted) - len(found))
+        return found + [_picture(shown, convert)] * (len(wanted) - len(found))
 
 
 def _stretches(wanted: list[float], line: Timeline) -> list[tuple[float, float]] | None:
@@ -157,9 +159,10 @@ def _decoded(
             yield time, frame
 
 
-def _picture(frame: Any) -> Frames:
+def _picture(frame: Any, convert: Any) -> Frames:
+    """A frame as it is to be seen; convert: PyAV's converter, shared since it is slow to set up."""
     if frame.is_corrupt:
         raise MediaError(f"its video is damaged at {frame.time or 0:.2f} s")
-    picture: Frames = frame.to_ndarray(format="rgb24")
+    picture: Frames = convert.reformat(frame, format="rgb24").to_ndarray()
     # The display matrix counts counter-clockwise, as numpy does.
     return np.rot90(picture, k=round(frame.rotation / 90) % 4)
