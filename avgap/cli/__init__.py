@@ -1,0 +1,90 @@
+"""The commands, one file each: options in, one call, result out.
+
+Work modules are imported inside each command, so that help and completion stay light.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from avgap import console
+from avgap.cli.adapt import adapt
+from avgap.cli.demo import demo
+from avgap.cli.evaluate import evaluate
+from avgap.cli.fitgmm import fitgmm
+from avgap.cli.gaps import gaps
+from avgap.cli.merge import merge
+from avgap.cli.prepare import prepare
+from avgap.cli.report import report
+from avgap.cli.warmup import warmup
+from avgap.errors import AvgapError
+
+_INTERRUPTED = 130
+# In the order in which they are used, which is that of the help.
+COMMANDS = (prepare, merge, warmup, gaps, fitgmm, adapt, evaluate, report, demo)
+
+
+class _Commands(TyperGroup):
+    """Turns our errors into their text and exit status, whichever command raised them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AvgapError as error:
+            console.error(error)
+            raise SystemExit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            console.notice("interrupted: nothing is half written; the same command goes on")
+            raise SystemExit(_INTERRUPTED) from error
+        except BrokenPipeError as error:  # the reader of our stdout went away
+            sys.stderr.close()
+            raise SystemExit(0) from error
+
+
+app = typer.Typer(
+    name="avgap",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+def main() -> None:
+    """The console script."""
+    console.never_fail_on_a_letter()
+    app(prog_name="avgap")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from avgap import __version__
+
+        console.artifact(f"avgap {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def avgap(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Measure, model and mend the modality gap of audio-visual classifiers.
+
+    Each stage reads the artifact of the one before:
+
+    \b
+    prepare → cache.h5 → warmup → checkpoint.pt → gaps → gaps.h5
+    → fitgmm → gmm.json → adapt → checkpoint.pt → evaluate → report
+
+    Try: avgap demo
+    """

@@ -1,0 +1,36 @@
+"""What the commands share: a line to copy, "written or up to date", one result on stdout."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import typer
+
+from avgap import console
+from avgap.errors import UsageError
+
+STDOUT = "-"
+
+
+def command_line(*words: object) -> str:
+    """A command line to copy; a path that begins with a dash is not taken for an option."""
+    marked = ["./" + str(w) if isinstance(w, Path) and str(w).startswith("-") else w for w in words]
+    return shlex.join(["avgap", *map(str, marked)])
+
+
+def given(ctx: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, be it with its default."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def finished(path: object, up_to_date: bool) -> None:
+    """Tell that an output was written, or was there already."""
+    (console.up_to_date if up_to_date else console.wrote)(path)
+
+
+def one_result(output: str, as_json: bool) -> None:
+    """Raise UsageError where both the artifact and the result are asked for on stdout."""
+    if output == STDOUT and as_json:
+        raise UsageError("-o - prints the artifact, --json the result: choose one")

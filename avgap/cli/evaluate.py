@@ -1,0 +1,51 @@
+"""`avgap evaluate`: options in, one call, result out."""
+
+from __future__ import annotations
+
+from avgap import console, options
+from avgap.cli.common import STDOUT, command_line, finished, one_result
+
+
+def evaluate(
+    cache: options.CacheFile,
+    checkpoint: options.CheckpointFile,
+    output: options.OutputOrStdout,
+    split: options.Split = "test",
+    save_predictions: options.SavePredictions = None,
+    batch_size: options.InferenceBatchSize = 256,
+    precision: options.Precision = "fp32",
+    device: options.Device = "auto",
+    force: options.Force = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """⑥ Measure a checkpoint on a split.
+
+    Accuracy, macro F1, average precision and calibration of fused, audio and visual.
+
+    \b
+    avgap evaluate cache.h5 --checkpoint run/adapt/checkpoint.pt -o run/adapt/metrics.json
+    """
+    console.setup(quiet=quiet)
+    one_result(output, as_json)
+    from avgap.evaluate import evaluate as stage
+
+    result = stage(
+        cache,
+        checkpoint,
+        output,
+        split=split,
+        predictions=save_predictions,
+        batch_size=batch_size,
+        precision=precision,
+        device_name=device,
+        force=force,
+    )
+    if output == STDOUT:
+        console.artifact(result.text)
+        return
+    console.result(result.table(), result.as_dict(), as_json=as_json)
+    finished(output, result.up_to_date)
+    if save_predictions is not None:
+        finished(save_predictions, result.up_to_date)
+    console.suggest(command_line("report", checkpoint.parent.parent, "-o", "report.html"))
