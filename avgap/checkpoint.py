@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a checkpoint file holds. history: the lines of log.jsonl, one dict per epoch."""
+    """All that a checkpoint file holds.
+
+    history: the lines of log.jsonl, one dict per epoch. state: the method's own tensors.
+    """
 
     stamp: Stamp
     description: Description
@@ -48,6 +51,7 @@ class Checkpoint:
     complete: bool
     selected: str
     history: list[dict[str, Any]]
+    state: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def validation(self) -> dict[str, float]:
@@ -56,7 +60,9 @@ class Checkpoint:
 
     def content_digest(self) -> str:
         """The digest of model, optimizer and progress, which the stamp carries."""
-        return content_digest(self.description, self.model, self.optimizer, self.progress)
+        return content_digest(
+            self.description, self.model, self.optimizer, self.progress, self.state
+        )
 
 
 def content_digest(
@@ -64,9 +70,10 @@ def content_digest(
     model: Mapping[str, torch.Tensor],
     optimizer: Mapping[str, Any],
     progress: Progress,
+    state: Mapping[str, torch.Tensor],
 ) -> str:
     """The digest of what a checkpoint holds: the same training gives the same digest anywhere."""
-    parts = {"model": dict(model), "optimizer": dict(optimizer)}
+    parts = {"model": dict(model), "optimizer": dict(optimizer), "state": dict(state)}
     return artifact.digest(
         "checkpoint",
         description.as_dict(),
@@ -90,6 +97,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "complete": checkpoint.complete,
         "selected": checkpoint.selected,
         "history": checkpoint.history,
+        "state": dict(checkpoint.state),
     }
     # By way of memory: torch tells of a full disk by an exception of its own making.
     image = io.BytesIO()
@@ -104,7 +112,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
     artifact.expect(stamp, "avgap.checkpoint", path)
-    kinds = {"model": dict, "optimizer": dict, "history": list}
+    kinds = {"model": dict, "optimizer": dict, "history": list, "state": dict}
     wrong = [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
              if not isinstance(content.get(name), kind)]  # fmt: skip
     if wrong:
@@ -119,6 +127,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             content["complete"],
             content["selected"],
             content["history"],
+            content["state"],
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is corrupt", [f"{type(error).__name__}: {error}"]) from error

@@ -139,7 +139,7 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
             [data.id[i] for i in bad[:10]],
             "a checkpoint from before training diverged",
         )
-    audio, visual = (true_class_prob(z.double(), data.label).cpu().numpy() for z in out)
+    audio, visual = (true_class_prob(z.double(), data.label).cpu().numpy() for z in out[:2])
     kept = {"fused": out.fused, "audio": out.audio, "visual": out.visual}
     arrays: dict[str, Any] = {f"{n}_pred": z.argmax(dim=1).cpu().numpy() for n, z in kept.items()}
     if options.logits:

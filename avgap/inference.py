@@ -26,4 +26,6 @@ def predict(
         for batch in batches(data, order, batch_size):
             parts.append(model(batch.audio, whole_frames(batch.visual, image_size)))
     model.train(training)
-    return Logits(torch.cat([p.audio for p in parts]), torch.cat([p.visual for p in parts]))
+    audio, visual = (torch.cat([part[i] for part in parts]) for i in range(2))
+    joint = None if parts[0].joint is None else torch.cat([part.fused for part in parts])
+    return Logits(audio, visual, joint)

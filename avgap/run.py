@@ -113,7 +113,7 @@ class Folder:
         optimizer = trainee.optimizer.state_dict()
         stamp = Stamp(
             self.question.format,
-            content_digest(self.description, state, optimizer, trainee.progress),
+            content_digest(self.description, state, optimizer, trainee.progress, trainee.state),
             dict(self.question.inputs),
             dict(self.question.parameters),
             artifact.provenance(started, self.device),
@@ -128,6 +128,7 @@ class Folder:
             complete,
             LAST,
             trainee.history,
+            trainee.state,
         )
         score = _score(trainee.history[-1])
         if score > self.best:

@@ -17,13 +17,13 @@ from avgap.data.resident import Resident, batches, generator
 from avgap.device import autocast
 from avgap.errors import InputError
 from avgap.inference import predict
-from avgap.methods import Batch, Method
+from avgap.methods import Batch, Method, Now
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import Training
 
 INFERENCE_BATCH_SIZE = 256
 # What a generator's randomness is for, so that no two purposes share a stream.
-_SHUFFLE, _AUGMENT = 1, 2
+_SHUFFLE, _AUGMENT, _METHOD = 1, 2, 3
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Trainee:
     optimizer: torch.optim.Optimizer
     progress: Progress
     history: list[dict[str, Any]] = field(default_factory=list)
+    state: dict[str, torch.Tensor] = field(default_factory=dict)  # the method's own
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,11 @@ def _train_epoch(trainee: Trainee, method: Method, stage: Stage, bar: Bar) -> di
         len(stage.train), generator=generator("cpu", settings.seed, epoch, _SHUFFLE)
     )
     augmenting = generator(device, settings.seed, epoch, _AUGMENT)
+    now = Now(
+        torch.tensor(trainee.progress.phase_epoch, dtype=torch.float64, device=device),
+        trainee.state,
+        generator(device, settings.seed, epoch, _METHOD),
+    )
     sums: dict[str, torch.Tensor] = {}
     model.train()
     for part in batches(stage.train, order.to(device), settings.batch_size):
@@ -118,10 +124,8 @@ def _train_epoch(trainee: Trainee, method: Method, stage: Stage, bar: Bar) -> di
             frames = whole_frames(part.visual, stage.image_size)
         trainee.optimizer.zero_grad(set_to_none=True)
         with autocast(device, settings.precision):
-            loss = method.step(
-                model, Batch(part.audio, frames, part.label), trainee.progress.phase_epoch
-            )
-        loss.total.backward()  # type: ignore[no-untyped-call]
+            loss = method.step(model, Batch(part.audio, frames, part.label), now)
+        method.backward(model, loss, now)
         trainee.optimizer.step()
         # Sums stay on the device: reading one here would make the loop wait for it.
         for name, value in {"loss": loss.total, **loss.terms}.items():

@@ -116,4 +116,6 @@ def resume(trainee: Trainee, there: Checkpoint) -> None:
     trainee.optimizer.load_state_dict(dict(there.optimizer))
     trainee.progress = there.progress
     trainee.history = list(there.history)
+    device = next(trainee.model.parameters()).device
+    trainee.state = {name: value.to(device) for name, value in there.state.items()}
     console.notice(f"continuing after {there.progress.phase} epoch {there.progress.phase_epoch}")

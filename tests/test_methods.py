@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from avgap.methods import Batch
+from avgap.methods import Batch, Now
 from avgap.methods.adaptive import Adaptive, annealing, posterior_weights
 from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint, cross_entropies
@@ -35,6 +35,7 @@ class Fixed:
 
 
 BATCH = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), LABEL)
+NOW = Now(torch.tensor(0.0), {}, torch.Generator())
 
 
 def by_hand(gap: float) -> float:
@@ -61,18 +62,18 @@ def test_the_three_cross_entropies_are_means_over_samples() -> None:
 
 
 def test_the_warm_up_loss_is_their_sum() -> None:
-    loss = Joint().step(Fixed(), BATCH, 0)  # type: ignore[arg-type]
+    loss = Joint().step(Fixed(), BATCH, NOW)  # type: ignore[arg-type]
     assert loss.total.item() == pytest.approx(sum(v.item() for v in loss.terms.values()))
     assert set(loss.terms) == {"fused", "audio", "visual"}
 
 
 def test_the_concatenation_baseline_is_the_fused_cross_entropy_alone() -> None:
-    loss = Concat().step(Fixed(), BATCH, 0)  # type: ignore[arg-type]
+    loss = Concat().step(Fixed(), BATCH, NOW)  # type: ignore[arg-type]
     assert loss.total.item() == pytest.approx(-(math.log(3 / 4) + math.log(1 / 4)) / 2)
 
 
 def test_lambda_falls_by_the_factor_every_epoch() -> None:
-    assert [annealing(0.96, epoch) for epoch in (0, 1, 2)] == [1, 0.96, pytest.approx(0.9216)]
+    assert [annealing(0.96, epoch) for epoch in (0, 1, 2)] == pytest.approx([1, 0.96, 0.9216])
 
 
 def test_the_adaptive_loss_is_equation_10() -> None:

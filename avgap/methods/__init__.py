@@ -1,14 +1,18 @@
 """Training methods: each owns one step of the loop and nothing else.
 
-A new method: a frozen dataclass of settings with `step`, in a file of its own, one line in METHODS,
-and a test of its loss on numbers computed by hand.
+A new method: a frozen dataclass of settings with `step`, in a file of its own, one line in the
+registry of `baseline.py`, and a test of its loss on numbers computed by hand. What a method keeps
+from batch to batch are tensors in `Now.state`, changed in place: they are saved with every
+checkpoint, and a captured graph goes on reading them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import ClassVar, NamedTuple, Protocol
 
-from torch import Tensor
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
 
 from avgap.models.audiovisual import AudioVisual
 
@@ -28,9 +32,74 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Method(Protocol):
-    """A training method."""
+class Now(NamedTuple):
+    """What changes while a method trains. All of it lies on the model's device.
 
-    def step(self, model: AudioVisual, batch: Batch, epoch: int) -> Loss:
-        """The loss of one batch. epoch: 0-based within the phase. Never waits for the device."""
+    epoch: 0-based within the phase, a float64 scalar to compute with, never to branch on: a branch
+    would wait for the device. state: the method's own tensors. generator: for chance, a function
+    of (seed, epoch). turn: which of the method's updates of this batch, from 0. over_ranks: the
+    sum of a tensor over all processes, without gradient; the tensor itself where there is one.
+    """
+
+    epoch: Tensor
+    state: dict[str, Tensor]
+    generator: Generator
+    turn: int = 0
+    over_ranks: Callable[[Tensor], Tensor] = lambda tensor: tensor
+
+
+class Samples(Protocol):
+    """One split as a method may look at it between epochs."""
+
+    label: Tensor  # (N,)
+
+    def batches(
+        self, rows: Tensor | None = None, *, augment: Generator | None = None
+    ) -> Iterator[Batch]:
+        """The given rows in that order (all, in the cache's), whole frames unless augmented."""
         ...
+
+
+class Epoch(NamedTuple):
+    """What a method may use before an epoch. number: 0-based within the phase.
+
+    validation: None where the cache has none. optimizer: a fresh one of the run's settings, for a
+    model that the method trains aside.
+    """
+
+    number: int
+    train: Samples
+    validation: Samples | None
+    optimizer: Callable[[nn.Module], Optimizer]
+
+
+class Method(Protocol):
+    """A training method: `step`, and what few methods need besides, each with a default.
+
+    network: the variant of the model (`models.NETWORKS`). turns: updates of the weights per batch.
+    graph: whether a step may be captured: no chance but by Now.generator, no branch on a value.
+    partial: whether an update leaves some parameters without gradient. distributed: whether the
+    loss is a mean over samples, so that processes can share a batch.
+    """
+
+    network: ClassVar[str] = "concat"
+    turns: ClassVar[int] = 1
+    graph: ClassVar[bool] = True
+    partial: ClassVar[bool] = False
+    distributed: ClassVar[bool] = True
+
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+        """The loss of one batch. Never waits for the device."""
+        ...
+
+    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+        """Leave in every parameter the gradient that the optimizer shall take."""
+        loss.total.backward()  # type: ignore[no-untyped-call]
+
+    def initial(self, model: AudioVisual) -> dict[str, Tensor]:
+        """The method's tensors before the first epoch, on the model's device."""
+        return {}
+
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+        """Look at the data, change the state or the weights before an epoch. May be slow."""
+        return

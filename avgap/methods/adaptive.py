@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss
+from avgap.methods import Batch, Loss, Method, Now
 from avgap.mixture import Mixture
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.models.scores import modality_gap
@@ -34,13 +34,13 @@ def uniform_weights(gap: Tensor) -> Weights:
     return Weights(ones, ones)
 
 
-def annealing(anneal: float, epoch: int) -> float:
-    """λ_t = anneal ** epoch, epoch 0-based and counted over the whole adaptive phase. Eq. 10."""
-    return anneal**epoch
+def annealing(anneal: float, epoch: Tensor | int) -> Tensor:
+    """λ_t = anneal ** epoch, a scalar; epoch 0-based, over the whole adaptive phase. Eq. 10."""
+    return torch.pow(anneal, torch.as_tensor(epoch, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(Method):
     """Eq. 10 with one mixture: (1/B) Σ α w_{i,0} CE_i + λ (β g_i² + γ w_{i,1} (g_i − μ₀)²)."""
 
     mixture: Mixture
@@ -50,7 +50,7 @@ class Adaptive:
     anneal: float
     weights: str  # posterior | uniform
 
-    def loss(self, logits: Logits, label: Tensor, epoch: int) -> Loss:
+    def loss(self, logits: Logits, label: Tensor, epoch: Tensor | int) -> Loss:
         """Eq. 10 on logits (B, M), labels (B,); w and μ₀ are constants, g_i has gradients."""
         gap = modality_gap(logits.audio, logits.visual, label)
         w = (
@@ -70,6 +70,6 @@ class Adaptive:
         total = self.alpha * terms["classification"] + annealing(self.anneal, epoch) * penalty
         return Loss(total, terms)
 
-    def step(self, model: AudioVisual, batch: Batch, epoch: int) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """Eq. 10 on one batch."""
-        return self.loss(model(batch.audio, batch.frames), batch.label, epoch)
+        return self.loss(model(batch.audio, batch.frames), batch.label, now.epoch)

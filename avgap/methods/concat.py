@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss
+from avgap.methods import Batch, Loss, Method, Now
 from avgap.models.audiovisual import AudioVisual
 
 
 @dataclass(frozen=True)
-class Concat:
+class Concat(Method):
     """L_MM, the loss of the paper's "Baseline (Concat)" (Table 1)."""
 
-    def step(self, model: AudioVisual, batch: Batch, epoch: int) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """The fused cross-entropy of one batch."""
         loss = cross_entropy(model(batch.audio, batch.frames).fused, batch.label)
         return Loss(loss, {"fused": loss})

@@ -25,6 +25,9 @@ VECTOR_ENCODERS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {  # of emb
     "identity": identity,
 }
 ENCODERS = PICTURE_ENCODERS | VECTOR_ENCODERS
+# A variant of the network: (audio encoder, visual encoder, classes, statistics) → a module that
+# gives Logits. Most methods train the paper's own.
+NETWORKS: dict[str, Callable[..., AudioVisual]] = {"concat": AudioVisual}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Description:
     audio_shape: tuple[int, ...]
     visual_shape: tuple[int, ...]
     classes: tuple[str, ...]
+    network: str = "concat"
 
     @property
     def image_size(self) -> int:
@@ -53,7 +57,7 @@ class Description:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> Description:
         """The description from a checkpoint's plain values; unknown names are passed over."""
-        known = {field.name: values[field.name] for field in fields(Description)}
+        known = {f.name: values[f.name] for f in fields(Description) if f.name in values}
         tuples = {name: tuple(known[name]) for name in ("audio_shape", "visual_shape", "classes")}
         return Description(**{**known, **tuples})
 
@@ -68,6 +72,8 @@ def build(
     """
     audio, visual = description.audio_shape, description.visual_shape
     vectors = len(visual) == 1
+    if description.network not in NETWORKS:
+        raise unknown("network", description.network, NETWORKS)
     for name in (description.audio_encoder, description.visual_encoder):
         _check_encoder(name, vectors)
     if statistics is None:
@@ -75,7 +81,7 @@ def build(
         statistics = Statistics(zeros[0], ones[0], zeros[1], ones[1]) if vectors else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AudioVisual(
+        return NETWORKS[description.network](
             ENCODERS[description.audio_encoder](audio if vectors else (1, *audio)),
             ENCODERS[description.visual_encoder](visual if vectors else (3, *visual[1:])),
             len(description.classes),

@@ -14,15 +14,19 @@ _IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 class Logits(NamedTuple):
-    """The unimodal logits l^a and l^v, each (N, M). Eq. 3."""
+    """The unimodal logits l^a and l^v, each (N, M). Eq. 3.
+
+    joint: the fused logits (N, M) of a network that does not fuse by the sum.
+    """
 
     audio: Tensor
     visual: Tensor
+    joint: Tensor | None = None
 
     @property
     def fused(self) -> Tensor:
         """f(x) = l^a + l^v, (N, M): the concatenation head, since the bias is halved. Eq. 1–3."""
-        return self.audio + self.visual
+        return self.audio + self.visual if self.joint is None else self.joint
 
 
 class Statistics(NamedTuple):
