@@ -13,12 +13,12 @@ from avgap.data.shard import Shard
 from avgap.errors import InputError, UsageError
 from avgap.evaluate import evaluate
 from avgap.fitgmm import fitgmm, read_mixture
-from avgap.gallery import clips_of, planted_auc
 from avgap.gapfile import read_gaps
 from avgap.gaps import gaps
 from avgap.merge import merge
 from avgap.prepare import prepare
 from avgap.report import describe, page
+from avgap.report.gallery import clips_of, planted_auc
 from avgap.settings import AUDIO_RECIPES, Adaptive, FrameRecipe, Network, Training
 from avgap.warmup import warmup
 

@@ -16,9 +16,9 @@ from avgap.data.cache import open_cache
 from avgap.data.playback import RATE, length, playable
 from avgap.data.shard import Shard
 from avgap.errors import OutputError
-from avgap.gallery import clips_of
 from avgap.merge import merge
 from avgap.prepare import prepare
+from avgap.report.gallery import clips_of
 from avgap.settings import AudioRecipe, FrameRecipe
 
 AUDIO = AudioRecipe("tiny", 8000, 0.75, 64, 100)

@@ -22,6 +22,7 @@ from avgap.evaluate import evaluate
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.prepare import prepare
+from avgap.report.describe import DIGESTS
 from avgap.settings import Adaptive, AudioRecipe, FrameRecipe, Network, Training
 from avgap.warmup import warmup
 
@@ -228,10 +229,10 @@ def test_what_the_digests_leave_out_does_not_change_them(made: Path, tmp_path: P
     body["fit"]["n_iter"] += 1
     changed = tmp_path / "gmm.json"
     changed.write_text(json.dumps(body), encoding="utf-8")
-    assert report.DIGESTS["gmm"](changed) == body["digest"]
+    assert DIGESTS["gmm"](changed) == body["digest"]
     body["components"]["balanced"]["mean"] += 0.1
     changed.write_text(json.dumps(body), encoding="utf-8")
-    assert report.DIGESTS["gmm"](changed) != body["digest"]
+    assert DIGESTS["gmm"](changed) != body["digest"]
     content = torch.load(made / "run" / "adapt" / "checkpoint.pt", weights_only=True)
     torch.save({**content, "history": [], "selected": "x"}, tmp_path / "checkpoint.pt")
-    assert report.DIGESTS["checkpoint"](tmp_path / "checkpoint.pt") == content["digest"]
+    assert DIGESTS["checkpoint"](tmp_path / "checkpoint.pt") == content["digest"]

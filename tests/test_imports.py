@@ -31,7 +31,6 @@ LAYERS = [
     {"options", "demo"},
     {"adapt", "baseline"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
-    {"page", "runview", "gallery", "runfolder"},
     {"fitgmm", "gaps"},
     {"run"},
     {"training", "figures", "summary", "evidence", "gapfile"},

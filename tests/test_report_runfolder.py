@@ -6,7 +6,7 @@ import pytest
 from runs import ADAPT, gaps_of, make_run, write_table, write_training
 
 from avgap.errors import InputError
-from avgap.runfolder import read_run
+from avgap.report.runfolder import read_run
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from avgap import console, figures, gallery
+from avgap import console, figures
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
-from avgap.gallery import Clips
 from avgap.gapfile import Gaps
-from avgap.runfolder import Moment, RunFolder
+from avgap.report import gallery
+from avgap.report.gallery import Clips
+from avgap.report.runfolder import Moment, RunFolder
 
 MODALITIES = ("fused", "audio", "visual")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from avgap import __version__, console, figures
 
 if TYPE_CHECKING:
-    from avgap.runview import RunView
+    from avgap.report.runview import RunView
 
 
 def render(runs: Sequence[RunView]) -> str:

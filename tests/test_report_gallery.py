@@ -11,7 +11,9 @@ from PIL import Image
 from runs import WARMUP, gaps_of, write_table
 
 from avgap.data.cache import open_cache
-from avgap.gallery import (
+from avgap.gapfile import Gaps, read_gaps
+from avgap.mixture import Component, Mixture
+from avgap.report.gallery import (
     clips_of,
     most_imbalanced,
     other_side,
@@ -20,8 +22,6 @@ from avgap.gallery import (
     samples,
     strip_of_frames,
 )
-from avgap.gapfile import Gaps, read_gaps
-from avgap.mixture import Component, Mixture
 
 
 def test_the_most_imbalanced_are_ranked_even_where_the_posterior_is_one():

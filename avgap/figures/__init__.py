@@ -1,0 +1,33 @@
+"""Figures as pure functions of what artifacts hold, and how they are written."""
+
+from collections.abc import Callable
+from typing import Any
+
+from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
+from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
+from avgap.figures.writing import MARK, save, settle, svg
+
+FIGURES: dict[str, Callable[..., Any]] = {
+    "gap_histogram": gap_histogram,
+    "evolution": evolution,
+    "accuracy": accuracy,
+}
+
+__all__ = [
+    "COLOURS",
+    "FIGURES",
+    "INK",
+    "MARK",
+    "MARKERS",
+    "Round",
+    "accuracy",
+    "blank",
+    "curve_grid",
+    "evolution",
+    "gap_histogram",
+    "histogram_edges",
+    "save",
+    "settle",
+    "style",
+    "svg",
+]

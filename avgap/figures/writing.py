@@ -1,0 +1,66 @@
+"""Figures as files, and as elements of a page."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avgap import __version__, artifact
+from avgap.errors import OutputError
+from avgap.figures.drawing import INK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARK = "avgap figure"
+_FORMATS = (".png", ".svg", ".pdf")
+
+
+def svg(figure: Figure, name: str, title: str) -> str:
+    """The figure as an <svg> element for inline use: text as text, ink in the page's text colour.
+
+    name: unique in the page, a prefix of every id. title: what the picture shows, in words.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"'DejaVu Sans'[^;\"]*;", "system-ui, sans-serif;", text)
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r'( id="|="#|url\(#)', rf"\g<1>{name}-", text)
+    label = html.escape(title, quote=True)
+    opening = f'<svg role="img" aria-label="{label}"'
+    return text.replace("<svg", opening, 1).strip()
+
+
+def settle(path: Path) -> None:
+    """Raise OutputError unless a figure may be saved at path."""
+    if path.suffix not in _FORMATS:
+        raise OutputError(f"cannot draw {path}", [f"known endings: {', '.join(_FORMATS)}"])
+    if path.exists() and not (path.is_file() and MARK.encode() in path.read_bytes()):
+        raise OutputError(f"{path} exists and is not a figure of avgap", hint="another file name")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
+    import matplotlib as mpl
+
+    settle(path)
+    mark = f"{MARK} {__version__}"
+    metadata: dict[str, dict[str, Any]] = {
+        ".png": {"Software": mark},
+        ".svg": {"Creator": mark, "Date": None},
+        ".pdf": {"Creator": mark, "CreationDate": None},
+    }
+    with (
+        artifact.atomic(path) as part,
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}),
+    ):
+        figure.savefig(part, format=path.suffix[1:], dpi=200, metadata=metadata[path.suffix])

@@ -1,0 +1,156 @@
+"""What each kind of artifact says, in words and as plain values: one function per kind."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from avgap import artifact, console, summary
+from avgap.fitgmm import read_mixture
+from avgap.gapfile import Gaps, read_gaps
+
+MODALITIES = ("fused", "audio", "visual")
+
+
+class Summary(NamedTuple):
+    """What an artifact says, in words and as plain values."""
+
+    text: str
+    data: dict[str, Any]
+
+
+def _cache(path: Path) -> Summary:
+    from avgap.data.cache import open_cache
+
+    cache = open_cache(path)
+    audit = cache.audit()
+    corrupt = {
+        name: dict(Counter(kind for kind in cache.meta(name).get("corrupt", []) if kind))
+        for name, size in cache.sizes.items()
+        if size
+    }
+    data = {
+        "dataset": cache.dataset,
+        "kind": cache.kind,
+        "sizes": cache.sizes,
+        "classes": list(cache.classes),
+        "audio_shape": list(cache.audio_shape),
+        "visual_shape": list(cache.visual_shape),
+        "missing": cache.missing,
+        "corrupt": corrupt,
+        "audit": None if audit is None else audit.as_dict(),
+    }
+    splits = ", ".join(f"{name} {size:,}" for name, size in cache.sizes.items())
+    lines = [
+        f"{cache.dataset}: {splits} clips of {len(cache.classes)} classes",
+        f"classes  {', '.join(cache.classes)}",
+        *summary.inputs(cache),
+    ]
+    for name, kinds in corrupt.items():
+        lines += [f"corrupt  {name}: {count:,} clips {kind}" for kind, count in kinds.items()]
+    lines += [f"missing  {clip}: {reason}" for clip, reason in list(cache.missing.items())[:10]]
+    if len(cache.missing) > 10:
+        lines.append(f"missing  and {len(cache.missing) - 10:,} more")
+    lines += [f"audit    {line}" for line in (audit.lines() if audit is not None else ())]
+    return Summary("\n".join(lines), data)
+
+
+def _gaps(path: Path) -> Summary:
+    table = read_gaps(path)
+    data = gap_numbers(table)
+    quantiles = "  ".join(f"{level:>4} {value:+.3f}" for level, value in data["quantiles"].items())
+    lines = [
+        f"{len(table):,} samples, mean gap {data['mean']:+.3f}, mean |gap| {data['mean_abs']:.3f}, "
+        f"{100 * data['audio_dominant']:.0f} % audio-dominant",
+        f"quantiles  {quantiles}",
+        "",
+        summary.histogram(table.gap),
+    ]
+    return Summary("\n".join(lines), data)
+
+
+def gap_numbers(table: Gaps) -> dict[str, Any]:
+    """Size, mean, mean absolute value, share above zero (audio-dominant) and quantiles of gaps."""
+    levels = (0, 5, 25, 50, 75, 95, 100)
+    values = np.quantile(table.gap, [level / 100 for level in levels])
+    return {
+        "n_samples": len(table),
+        "mean": float(table.gap.mean()),
+        "mean_abs": float(np.abs(table.gap).mean()),
+        "audio_dominant": float((table.gap > 0).mean()),
+        "quantiles": {f"{n}%": float(v) for n, v in zip(levels, values, strict=True)},
+    }
+
+
+def _gmm(path: Path) -> Summary:
+    there = read_mixture(path)
+    text = [summary.verdict(there.mixture, there.diagnostics, there.fit["n_samples"])]
+    text += [f"warning: {line}" for line in there.diagnostics["warnings"]]
+    data = {
+        "components": there.mixture.as_dict(),
+        "fit": there.fit,
+        "diagnostics": there.diagnostics,
+    }
+    return Summary("\n".join(text), data)
+
+
+def _checkpoint(path: Path) -> Summary:
+    from avgap.checkpoint import read_checkpoint
+
+    there = read_checkpoint(path)
+    network, progress = there.description.as_dict(), vars(there.progress)
+    data = {
+        "progress": progress,
+        "selected": there.selected,
+        "complete": there.complete,
+        "network": network,
+        "validation": there.validation,
+    }
+    place = f"{progress['phase']}, step {progress['step']}, epoch {progress['phase_epoch']}"
+    unfinished = there.selected == "last" and not there.complete
+    state = ", not complete: the same command continues it" if unfinished else ""
+    lines = [f"{place} ({there.selected}){state}"]
+    lines += [f"{name}  {json.dumps(v, ensure_ascii=False)}" for name, v in network.items()]
+    accuracies = [f"{name} {100 * v:.2f}" for name, v in there.validation.items()]
+    lines += [f"validation accuracy, %  {', '.join(accuracies) or 'not measured'}"]
+    return Summary("\n".join(lines), data)
+
+
+def _metrics(path: Path) -> Summary:
+    body = body_of(path)
+    measures = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+    measures |= {"mean_average_precision": "mAP", "calibration_error": "ECE"}
+    rows = [
+        [name, *(f"{100 * body['metrics'][name][key]:.2f}" for key in measures)]
+        for name in MODALITIES
+    ]
+    of = body["checkpoint"]
+    title = (
+        f"{body['n_samples']:,} samples of {body['split']}, checkpoint of {of['phase']} "
+        f"step {of['step']} epoch {of['epoch']} ({of['selected']}), in percent"
+    )
+    tail = f"mean gap {body['gap']['mean']:+.3f}, mean |gap| {body['gap']['mean_abs']:.3f}"
+    table = console.table(["", *measures.values()], rows, title)
+    return Summary(f"{table}\n{tail}", body)
+
+
+def body_of(path: Path) -> dict[str, Any]:
+    """A JSON artifact without its stamp."""
+    keys = artifact.read_json(path)
+    stamp = artifact.parse_stamp(keys, path).as_dict()
+    return {name: value for name, value in keys.items() if name not in stamp}
+
+
+# A new kind of artifact: its summary here, and in describe.py how its digest is computed afresh.
+SUMMARIES: dict[str, Callable[[Path], Summary]] = {
+    "cache": _cache,
+    "gaps": _gaps,
+    "gmm": _gmm,
+    "checkpoint": _checkpoint,
+    "metrics": _metrics,
+}
