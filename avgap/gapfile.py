@@ -54,6 +54,28 @@ class Gaps:
         return artifact.digest("gaps", self.id, self.label, arrays)
 
 
+@dataclass(frozen=True)
+class Collected:
+    """The outcome of measuring: the table, and where it lies ("-": printed by the caller)."""
+
+    table: Gaps
+    path: str
+    up_to_date: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        stamp, gap = self.table.stamp, self.table.gap
+        return {
+            "gaps": self.path,
+            "digest": None if stamp is None else stamp.digest,
+            "up_to_date": self.up_to_date,
+            "n_samples": len(gap),
+            "mean": float(gap.mean()),
+            "mean_abs": float(np.abs(gap).mean()),
+            "audio_dominant": float((gap > 0).mean()),
+        }
+
+
 def read_gaps(path: str | Path) -> Gaps:
     """Read a table of gaps: ours (.h5, .csv, "-" for CSV on stdin), or foreign .h5, .csv, .npy.
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.checkpoint import read_checkpoint, rebuild
@@ -16,34 +14,12 @@ from avgap.data.cache import open_cache
 from avgap.data.resident import Resident, resident
 from avgap.device import choose_device, choose_precision
 from avgap.errors import InputError
-from avgap.gapfile import Gaps, read_gaps, write_gaps
+from avgap.gapfile import Collected, Gaps, read_gaps, write_gaps
 from avgap.inference import predict
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import true_class_prob
 from avgap.run import check_fits
 from avgap.training import INFERENCE_BATCH_SIZE
-
-
-@dataclass(frozen=True)
-class Collected:
-    """The outcome of the stage: the table, and where it lies ("-": printed by the caller)."""
-
-    table: Gaps
-    path: str
-    up_to_date: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        stamp, gap = self.table.stamp, self.table.gap
-        return {
-            "gaps": self.path,
-            "digest": None if stamp is None else stamp.digest,
-            "up_to_date": self.up_to_date,
-            "n_samples": len(gap),
-            "mean": float(gap.mean()),
-            "mean_abs": float(np.abs(gap).mean()),
-            "audio_dominant": float((gap > 0).mean()),
-        }
 
 
 def gaps(

@@ -84,6 +84,21 @@ OutputFolder = Annotated[
 CheckpointFile = Annotated[
     Path, Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False)
 ]
+OptionalCache = Annotated[
+    Path | None,
+    Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False),
+]
+OptionalCheckpoint = Annotated[
+    Path | None,
+    Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False),
+]
+Predictions = Annotated[
+    Path | None,
+    Option(
+        help="Any model's scores (.npz, .h5, .csv, .parquet) instead of cache and checkpoint.",
+        show_default=False,
+    ),
+]
 Split = Annotated[Literal["train", "val", "test"], Option(help="Which samples.")]
 Device = Annotated[
     str, Option(envvar="AVGAP_DEVICE", help="auto, cpu, cuda or cuda:i.", rich_help_panel=_RUN)
@@ -264,7 +279,7 @@ Plot = Annotated[
     Path | None,
     Option(help="Draw Fig. 2 into a .png, .svg or .pdf.", show_default=False, rich_help_panel=_OUT),
 ]
-Logits = Annotated[bool, Option("--logits", help="Store the unimodal logits, too.")]
+Logits = Annotated[bool, Option("--logits", help="Store the logits, too.")]
 SavePredictions = Annotated[
     Path | None,
     Option(

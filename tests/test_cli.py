@@ -57,7 +57,7 @@ def test_avgap_alone_shows_its_help_as_a_usage_error_and_tells_its_version():
         ("prepar", "No such command 'prepar'. Did you mean 'prepare', 'report'?"),
         ("prepare --otput x", "No such option: --otput (Possible options: --corrupt, --output)"),
         ("warmup", "Missing argument 'CACHE'."),
-        ("gaps cache.h5 -o g.h5", "Missing option '--checkpoint' / '-c'."),
+        ("evaluate cache.h5 -o m.json", "Missing option '--checkpoint' / '-c'."),
         ("warmup cache.h5 -o w --epochs 0", "Input should be greater than or equal to 1"),
         ("warmup cache.h5 -o w --lr nan", "Input should be greater than or equal to 0"),
         (

@@ -31,10 +31,10 @@ LAYERS = [
     {"options", "demo"},
     {"adapt", "baseline"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
-    {"fitgmm", "gaps"},
+    {"fitgmm", "gaps", "predictions"},
     {"run"},
-    {"training", "figures", "summary", "evidence", "gapfile"},
-    {"inference", "methods", "unimodality"},
+    {"training", "figures", "summary", "evidence", "gapfile", "scorecheck"},
+    {"inference", "methods", "unimodality", "scorefile"},
     {"checkpoint", "metrics", "device"},
     {"models", "data", "mixture"},
     {"console", "artifact"},
@@ -126,7 +126,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("command", ["", "prepare ", "warmup ", "fitgmm ", "report "])
+@pytest.mark.parametrize("command", ["", "prepare ", "warmup ", "gaps ", "fitgmm ", "report "])
 def test_help_loads_nothing_heavy(command: str) -> None:
     words = [*command.split(), "--help"]
     code = f"import avgap.cli\ntry:\n    avgap.cli.app({words!r})\nexcept SystemExit: pass"
@@ -152,6 +152,23 @@ def test_fitting_and_describing_a_mixture_loads_no_torch(tmp_path: Path) -> None
     loaded = loaded_after(code)
     assert "sklearn" in loaded
     assert not loaded & {"torch", "librosa", "decord", "av", "matplotlib"}
+
+
+def test_gaps_of_anybodys_scores_load_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np, pathlib\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "prob = np.array([0.25, 0.5])\n"
+        "np.savez(folder / 'scores.npz', audio_prob=prob, visual_prob=prob[::-1])\n"
+        "from avgap.cli import app\n"
+        "try:\n"
+        "    scores, gaps = str(folder / 'scores.npz'), str(folder / 'g.h5')\n"
+        "    app(['gaps', '--predictions', scores, '-o', gaps])\n"
+        "except SystemExit: pass\n"
+        "print()"
+    )
+    assert not loaded_after(code) & {"torch", "librosa", "decord", "av", "matplotlib", "sklearn"}
+    assert (tmp_path / "g.h5").exists()
 
 
 def test_training_runs_where_decoders_and_plots_are_not_installed(

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from avgap import console, options
-from avgap.cli.common import STDOUT, command_line, finished, one_result
+from avgap.cli.common import STDOUT, command_line, finished, given, one_result
+from avgap.errors import UsageError
+
+_WAYS = ("avgap gaps CACHE --checkpoint FILE -o GAPS", "avgap gaps --predictions FILE -o GAPS")
 
 
 def gaps(
-    cache: options.CacheFile,
-    checkpoint: options.CheckpointFile,
+    ctx: typer.Context,
     output: options.OutputOrStdout,
+    cache: options.OptionalCache = None,
+    checkpoint: options.OptionalCheckpoint = None,
+    predictions: options.Predictions = None,
     split: options.Split = "train",
     logits: options.Logits = False,
     batch_size: options.InferenceBatchSize = 256,
@@ -23,32 +30,53 @@ def gaps(
 ) -> None:
     """③ Measure the modality gap of every sample.
 
-    Audio's minus visual's softmax score of the true class, Eq. 4 and 6.
+    Audio's minus visual's softmax score of the true class, Eq. 4 and 6; of a checkpoint on a cache,
+    or of any model's scores.
 
     \b
     avgap gaps cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/gaps.h5
     avgap gaps cache.h5 -c run/warmup/checkpoint.pt -o - | avgap fitgmm - -o -
+    avgap gaps --predictions scores.npz -o gaps.h5
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
     from avgap.gapfile import gaps_as_csv
-    from avgap.gaps import gaps as stage
     from avgap.summary import histogram
 
-    result = stage(
-        cache,
-        checkpoint,
-        output,
-        split=split,
-        logits=logits,
-        batch_size=batch_size,
-        precision=precision,
-        device_name=device,
-        force=force,
-    )
+    if predictions is not None:
+        _alone(ctx, cache, checkpoint)
+        from avgap.predictions import gaps_of_predictions
+
+        result = gaps_of_predictions(predictions, output, logits=logits, force=force)
+    elif cache is None or checkpoint is None:
+        lacking = [n for n, v in (("CACHE", cache), ("--checkpoint", checkpoint)) if v is None]
+        raise UsageError(f"gaps needs {' and '.join(lacking)}, or --predictions", _WAYS)
+    else:
+        from avgap.gaps import gaps as stage
+
+        result = stage(
+            cache,
+            checkpoint,
+            output,
+            split=split,
+            logits=logits,
+            batch_size=batch_size,
+            precision=precision,
+            device_name=device,
+            force=force,
+        )
     if output == STDOUT:
         console.artifact(gaps_as_csv(result.table))
         return
     console.result(histogram(result.table.gap), result.as_dict(), as_json=as_json)
     finished(output, result.up_to_date)
     console.suggest(command_line("fitgmm", Path(output), "-o", Path(output).with_name("gmm.json")))
+
+
+def _alone(ctx: typer.Context, cache: Path | None, checkpoint: Path | None) -> None:
+    """Raise UsageError where what belongs to a model of avgap is given beside scores."""
+    beside = [n for n, v in (("CACHE", cache), ("--checkpoint", checkpoint)) if v is not None]
+    names = ("split", "batch_size", "precision")
+    beside += [f"--{name.replace('_', '-')}" for name in names if given(ctx, name)]
+    if beside:
+        raise UsageError(f"--predictions excludes {', '.join(beside)}", _WAYS)

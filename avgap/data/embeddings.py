@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap import artifact, console
+from avgap import console
+from avgap.data.arrays import in_words, read_hdf5, read_npz, texts
 from avgap.data.clip import Clip, Listing, natural_order, nearest, shorten
 from avgap.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Arrays = dict[str, NDArray[Any]]
+    from avgap.data.arrays import Arrays
 
 _FEATURES = ("audio", "visual")
 _REQUIRED = ("id", "label", *_FEATURES)
@@ -33,7 +32,7 @@ def embeddings(root: Path) -> Listing:
     arrays = _read(root)
     _check(arrays, root)
     size = len(arrays["id"])
-    columns = {name: _texts(array) for name, array in arrays.items() if _is_column(array, size)}
+    columns = {name: texts(array) for name, array in arrays.items() if _is_column(array, size)}
     left_out = [name for name in arrays if name not in columns and name not in _FEATURES]
     if left_out:
         console.notice(f"{root}: left out {', '.join(sorted(left_out))} (no column of {size:,})")
@@ -67,46 +66,12 @@ def _broken(audio: NDArray[np.float32], visual: NDArray[np.float32]) -> str:
 
 def _read(path: Path) -> Arrays:
     """Every array at the top of the file."""
-    readers = {".npz": _read_npz, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
+    readers = {".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
     if path.suffix not in readers:
         raise InputError(
             f"{path} is no file of embeddings", [f"known endings: {', '.join(readers)}"]
         )
     return readers[path.suffix](path)
-
-
-def _read_npz(path: Path) -> Arrays:
-    arrays: Arrays = {}
-    name = ""
-    try:
-        # Never pickled: loading that could run code.
-        with path.open("rb") as raw:
-            file = np.load(raw, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise InputError(f"{path} is one array, not an .npz of several", (), "numpy.savez")
-            for name in file.files:
-                arrays[name] = file[name]
-    except ValueError as error:
-        what = f"the array {name!r} is" if name else "it is no .npz, or"
-        raise InputError(
-            f"{path} cannot be read",
-            [f"{what} pickled, and loading that could run code ({artifact.first_line(error)})"],
-            "save text as numpy.array(names, dtype=str)",
-        ) from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as .npz", [artifact.first_line(error)]) from error
-    return arrays
-
-
-def _read_hdf5(path: Path) -> Arrays:
-    import h5py
-
-    with artifact.open_hdf5(path) as file:
-        datasets = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        return {
-            name: np.asarray((item.asstr() if h5py.check_string_dtype(item.dtype) else item)[()])
-            for name, item in datasets.items()
-        }
 
 
 # ---------------------------------------------------------------- checks
@@ -121,12 +86,12 @@ def _check(arrays: Arrays, path: Path) -> None:
             problems.append(f"no array {name!r}" + (f" (is it {like!r}?)" if like else ""))
     for name in _FEATURES:
         if name in arrays and (arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fiu"):
-            problems.append(f"{name} is {_words(arrays[name])}, expected numbers, (N, d)")
+            problems.append(f"{name} is {in_words(arrays[name])}, expected numbers, (N, d)")
         elif name in arrays and arrays[name].shape[1] == 0:
-            problems.append(f"{name} is {_words(arrays[name])}: no numbers at all")
+            problems.append(f"{name} is {in_words(arrays[name])}: no numbers at all")
     for name in ("id", "label", "split"):
         if name in arrays and (arrays[name].ndim != 1 or arrays[name].dtype.kind not in "OUSiu"):
-            problems.append(f"{name} is {_words(arrays[name])}, expected {_TEXT}")
+            problems.append(f"{name} is {in_words(arrays[name])}, expected {_TEXT}")
     sizes = {name: len(arrays[name]) for name in (*_REQUIRED, "split") if _has_rows(arrays, name)}
     if len(set(sizes.values())) > 1:
         problems.append(f"rows: {', '.join(f'{name} {n:,}' for name, n in sizes.items())}")
@@ -140,15 +105,5 @@ def _has_rows(arrays: Arrays, name: str) -> bool:
     return name in arrays and arrays[name].ndim > 0
 
 
-def _words(array: NDArray[Any]) -> str:
-    return f"{array.dtype} {array.shape}"
-
-
 def _is_column(array: NDArray[Any], size: int) -> bool:
     return array.shape == (size,) and array.dtype.kind in "OUSiufb"
-
-
-def _texts(array: NDArray[Any]) -> list[str]:
-    if array.dtype.kind == "S":
-        return [value.decode("utf-8", "replace").strip() for value in array.tolist()]
-    return [str(value).strip() for value in array.tolist()]
