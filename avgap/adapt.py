@@ -13,18 +13,29 @@ from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.checkpoint import Checkpoint, Progress, read_checkpoint, rebuild
 from avgap.data.cache import Cache, open_cache
-from avgap.device import choose_device, choose_precision
+from avgap.device import choose_device
+from avgap.distributed import from_first
 from avgap.errors import InputError
 from avgap.fitgmm import GmmFile, fitgmm, read_mixture
 from avgap.gaps import GapPass
 from avgap.methods import adaptive
-from avgap.run import Folder, augment_setting, check_fits, load_stage
-from avgap.settings import Adaptive, Fit, Training, override, parameters
-from avgap.training import Stage, Trainee, make_optimizer, train
-from avgap.warmup import Trained, resume
+from avgap.run import (
+    Trained,
+    check_fits,
+    folder_done,
+    load_stage,
+    make_trainee,
+    resolve,
+    resume,
+    trained,
+)
+from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
+from avgap.training import Stage, Trainee, restore, train
+from avgap.trainingfolder import Folder
 
 # Above this weight of the imbalanced component, Eq. 10 classifies fewer than half of the samples.
 _MOSTLY_IMBALANCED = 0.5
+_DEFAULT = Running()
 
 
 def adapt(
@@ -35,7 +46,7 @@ def adapt(
     settings: Adaptive,
     changes: dict[str, Any] | None = None,
     gmm: Path | None = None,
-    device_name: str = "auto",
+    running: Running = _DEFAULT,
     force: bool = False,
 ) -> Trained:
     """Alternate gap collection, mixture fitting and training with Eq. 10, into the folder output.
@@ -44,11 +55,10 @@ def adapt(
     this mixture instead. The same call again continues or confirms. Raises InputError, OutputError.
     """
     begun = time.monotonic()
+    device = choose_device(running.device)
     cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, start.description, checkpoint_path)
-    device = choose_device(device_name)
-    training = _training(start, changes or {}, cache)
-    training = replace(training, precision=choose_precision(training.precision, device))
+    training = resolve(_training(start, changes or {}), cache, device)
     given = None if gmm is None else _given_mixture(gmm, cache, start)
     settings = settings if given is None else replace(settings, steps=1)
     question = _question(cache, start, settings, training, given)
@@ -60,25 +70,26 @@ def adapt(
     folder = Folder(output, question, start.description, hints, str(device))
     there = folder.settle(force=force)
     if there is not None and there.complete:
-        folder.write_log(there.history)
-        return Trained(there, folder.checkpoint, up_to_date=True)
+        return folder_done(folder, there)
 
-    stage = load_stage(cache, start.description.image_size, training, device)
+    epochs = settings.steps * settings.epochs
+    horizon = epochs + (start.progress.phase_epoch if start.progress.phase == "adapt" else 0)
+    size = start.description.image_size
+    stage = load_stage(cache, size, training, running, device, horizon)
     rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, folder, stage, force)
-    trainee = rounds.trainee(device)
+    trainee = rounds.trainee(epochs)
     if there is not None:
         resume(trainee, there)
 
     def save(now: Trainee) -> None:
         folder.save(now, complete=rounds.complete(now.progress), started=begun)
 
-    total = settings.steps * settings.epochs * stage.batches_per_epoch
-    with console.progress("adapt", total, "steps") as bar:
+    with folder.writing(), console.training("adapt", epochs * stage.batches_per_epoch) as bar:
         bar.resume(len(trainee.history) * stage.batches_per_epoch)
         while not rounds.complete(trainee.progress):
             method = rounds.begin(trainee)
             train(trainee, method, stage, settings.epochs, save, bar)
-    return Trained(read_checkpoint(folder.checkpoint), folder.checkpoint, up_to_date=False)
+    return trained(folder)
 
 
 @dataclass(frozen=True)
@@ -94,17 +105,17 @@ class _Rounds:
     stage: Stage
     force: bool
 
-    def trainee(self, device: torch.device) -> Trainee:
+    def trainee(self, epochs: int) -> Trainee:
         """The starting checkpoint's model, with a fresh optimizer where the paper resets it."""
-        start, settings = self.start, self.stage.settings
-        model = rebuild(start, self.checkpoint_path).to(device)
-        optimizer = make_optimizer(model, settings)
-        from_warmup = start.progress.phase == "warmup"
-        if self.settings.keep_optimizer or not from_warmup:
-            _load_optimizer(optimizer, start, self.checkpoint_path, settings)
-        phase_epoch = 0 if from_warmup else start.progress.phase_epoch
-        progress = replace(start.progress, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
-        return Trainee(model, optimizer, progress)
+        there = self.start
+        continues = there.progress.phase == "adapt"
+        phase_epoch = there.progress.phase_epoch if continues else 0
+        progress = replace(there.progress, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
+        model = rebuild(there, self.checkpoint_path)
+        trainee = make_trainee(model, self.stage, progress, epochs)
+        if self.settings.keep_optimizer or continues:
+            _load_optimizer(trainee.optimizer, there, self.checkpoint_path, self.stage.settings)
+        return trainee
 
     def complete(self, progress: Progress) -> bool:
         """Whether every epoch of every step is done."""
@@ -115,7 +126,8 @@ class _Rounds:
         """The method of the round to train: the next one, or the one that was broken off."""
         progress, s = trainee.progress, self.settings
         if 0 < progress.step_epoch < s.epochs:
-            gmm = self.given or read_mixture(self._place(progress.step) / "gmm.json")
+            place = self._place(progress.step)
+            gmm = self.given or from_first(lambda: read_mixture(place / "gmm.json"))
         else:
             gmm = self.given or self._fit(trainee, progress.step + 1)
             trainee.progress = replace(progress, step=progress.step + 1, step_epoch=0)
@@ -130,7 +142,7 @@ class _Rounds:
         place = self._place(step)
         source, digest = self.checkpoint_path, self.start.stamp.digest
         if trainee.history:
-            source, digest = self.folder.checkpoint, self.folder.digest
+            source, digest = self.folder.checkpoint, from_first(lambda: self.folder.digest)
         hints = {"cache": self.cache_path, "checkpoint": source}
         pass_ = GapPass(
             {"cache": self.folder.question.inputs["cache"], "checkpoint": digest},
@@ -139,6 +151,9 @@ class _Rounds:
         if pass_.settle(place / "gaps.h5", force=self.force) is None:
             size = self.start.description.image_size
             pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
+        return from_first(lambda: self._mixture(place))
+
+    def _mixture(self, place: Path) -> GmmFile:
         fitgmm(place / "gaps.h5", place / "gmm.json", Fit(), force=self.force)
         return read_mixture(place / "gmm.json")
 
@@ -165,22 +180,16 @@ def _load_optimizer(
             [f"{path} was trained with {theirs}"],
             f"--optimizer {theirs}, or without --keep-optimizer after a warm-up",
         )
-    fresh = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-    optimizer.load_state_dict(dict(start.optimizer))
-    for group, rates in zip(optimizer.param_groups, fresh, strict=True):
-        group.update(rates)
+    restore(optimizer, dict(start.optimizer))
 
 
-def _training(start: Checkpoint, changes: dict[str, Any], cache: Cache) -> Training:
+def _training(start: Checkpoint, changes: dict[str, Any]) -> Training:
     """The loop's settings: as the checkpoint was trained, but for the changes asked for."""
     theirs = {n: v for n, v in start.stamp.parameters.items() if n in parameters(Training())}
     switched = changes.get("optimizer") not in (None, theirs.get("optimizer"))
     if switched and changes.get("lr") is None:
         theirs["lr"] = None  # the other optimizer's own default
-    training = override(Training(**theirs), **changes)
-    return replace(
-        training, lr=training.learning_rate, augment=augment_setting(training.augment, cache)
-    )
+    return override(Training(**theirs), **changes)
 
 
 def _question(

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import torch
+from torch import nn
 
+from avgap import distributed
 from avgap.errors import InputError, UsageError
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def choose_device(name: str) -> torch.device:
     """The device of a name: auto (the first GPU, else the CPU), cpu, cuda or cuda:i.
 
-    Turns TF32 off: the peers' scores were seen to move with it. Raises UsageError for another
-    name, InputError without a GPU.
+    Under torchrun the processes join here, each with the GPU of its own. Turns TF32 off: the
+    peers' scores were seen to move with it. Raises UsageError for another name, InputError without
+    a GPU.
     """
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    set_numerics(tf32=False, deterministic=False)
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if re.fullmatch(r"cpu|cuda(:\d+)?", name) is None:
         raise UsageError(f"unknown device {name!r}", ["known: auto, cpu, cuda, cuda:0, cuda:1 …"])
     device = torch.device(name)
@@ -35,7 +41,17 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"--device {name}: there are {torch.cuda.device_count()} GPUs, counted from 0"
         )
-    return device
+    return distributed.start(device)
+
+
+def set_numerics(*, tf32: bool, deterministic: bool) -> None:
+    """Whether products may be rounded to TF32, and whether a GPU must repeat itself bit for bit."""
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = deterministic
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def choose_precision(name: str, device: torch.device) -> str:
@@ -48,5 +64,11 @@ def choose_precision(name: str, device: torch.device) -> str:
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
     """The context in which the encoders run at this precision."""
     if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        # Cached casts would be of one capture and read by another.
+        return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
     return nullcontext()
+
+
+def place(model: Model, device: torch.device) -> Model:
+    """The model on the device, convolutions channels-last: 1.3 times as fast for ResNet-18."""
+    return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

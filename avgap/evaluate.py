@@ -14,7 +14,8 @@ from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.checkpoint import Checkpoint, read_checkpoint, rebuild
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import resident
-from avgap.device import choose_device, choose_precision
+from avgap.device import choose_device, choose_precision, place
+from avgap.distributed import from_first
 from avgap.gapfile import Gaps
 from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
@@ -75,9 +76,9 @@ def evaluate(
     Raises InputError, OutputError.
     """
     started = time.monotonic()
+    device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
-    device = choose_device(device_name)
     inputs = {"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest}
     sources = {"cache": cache_path, "checkpoint": checkpoint_path}
 
@@ -95,15 +96,15 @@ def evaluate(
     question = Question("avgap.metrics", inputs, {"split": split, "precision": pass_.precision})
     stamp = None
     if str(output) != STANDARD_STREAM:
-        stamp = artifact.settle(Path(output), question, force=force)
+        stamp = from_first(lambda: artifact.settle(Path(output), question, force=force))
     done = predictions is None or pass_.settle(predictions, force=force) is not None
     if stamp is not None and done:
         body = artifact.read_json(Path(output))
         body = {key: value for key, value in body.items() if key not in stamp.as_dict()}
         return Evaluated(stamp, body, str(output), up_to_date=True)
 
-    model = rebuild(checkpoint, checkpoint_path).to(device)
-    data = resident(cache.split(split), device)
+    model = place(rebuild(checkpoint, checkpoint_path), device)
+    data = resident(cache, split, device)
     size = checkpoint.description.image_size
     if predictions is not None and not done:
         table = pass_.run(model, data, size, predictions).table
@@ -120,7 +121,7 @@ def evaluate(
     )
     result = Evaluated(stamp, body, str(output), up_to_date=False)
     if str(output) != STANDARD_STREAM:
-        artifact.write_text(Path(output), result.text)
+        from_first(lambda: artifact.write_text(Path(output), result.text))
     return result
 
 

@@ -12,14 +12,14 @@ from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.checkpoint import read_checkpoint, rebuild
 from avgap.data.cache import open_cache
 from avgap.data.resident import Resident, resident
-from avgap.device import choose_device, choose_precision
+from avgap.device import choose_device, choose_precision, place
+from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
 from avgap.gapfile import Collected, Gaps, read_gaps, write_gaps
-from avgap.inference import predict
+from avgap.inference import BATCH_SIZE, predict_together
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import true_class_prob
 from avgap.run import check_fits
-from avgap.training import INFERENCE_BATCH_SIZE
 
 
 def gaps(
@@ -35,9 +35,9 @@ def gaps(
     force: bool = False,
 ) -> Collected:
     """Measure the gap of every sample of a split. Raises InputError, OutputError."""
+    device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
-    device = choose_device(device_name)
     precision = choose_precision(precision, device)
     pass_ = GapPass(
         inputs={"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest},
@@ -51,8 +51,8 @@ def gaps(
     there = pass_.settle(output, force=force)
     if there is not None:
         return Collected(there, str(output), up_to_date=True)
-    model = rebuild(checkpoint, checkpoint_path).to(device)
-    data = resident(cache.split(split), device)
+    model = place(rebuild(checkpoint, checkpoint_path), device)
+    data = resident(cache, split, device)
     return pass_.run(model, data, checkpoint.description.image_size, output)
 
 
@@ -76,8 +76,11 @@ class GapPass:
         """The table at output when it answers this question already. Raises OutputError."""
         if str(output) == STANDARD_STREAM:
             return None
+        return from_first(lambda: self._settle(Path(output), force))
+
+    def _settle(self, output: Path, force: bool) -> Gaps | None:
         question = Question("avgap.gaps", self.inputs, self.parameters)
-        if artifact.settle(Path(output), question, force=force) is None:
+        if artifact.settle(output, question, force=force) is None:
             return None
         return read_gaps(output)
 
@@ -97,7 +100,7 @@ class GapPass:
         )
         table = replace(table, stamp=stamp)
         if str(output) != STANDARD_STREAM:
-            write_gaps(Path(output), table)
+            from_first(lambda: write_gaps(Path(output), table))
         return Collected(table, str(output), up_to_date=False)
 
 
@@ -106,8 +109,9 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    size = options.batch_size or INFERENCE_BATCH_SIZE
-    out = predict(model, data, image_size, size, options.precision)
+    size = options.batch_size or BATCH_SIZE
+    with losses_told():
+        out = predict_together(model, data, image_size, size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
     if bad:
         raise InputError(

@@ -1,31 +1,61 @@
-"""The forward pass over a whole split, shared by validation, gaps and evaluate."""
+"""The forward pass over a split, shared by validation, gaps and evaluate."""
 
 from __future__ import annotations
 
 import torch
 
+from avgap import distributed
 from avgap.data.augment import whole_frames
 from avgap.data.resident import Resident, batches
 from avgap.device import autocast
 from avgap.models.audiovisual import AudioVisual, Logits
 
+BATCH_SIZE = 256
+
 
 @torch.inference_mode()
 def predict(
-    model: AudioVisual, data: Resident, image_size: int, batch_size: int, precision: str
+    model: AudioVisual,
+    data: Resident,
+    image_size: int,
+    batch_size: int,
+    precision: str,
+    rows: range | None = None,
 ) -> Logits:
-    """Unimodal logits of every sample in cache order, (N, M) fp32 on the device of the data.
+    """Logits of the given adjacent rows (all) in cache order, (N, M) fp32 on the data's device.
 
     Evaluation mode and whole frames; the model's mode is restored.
     """
+    rows = range(len(data)) if rows is None else rows
+    chunks = torch.arange(rows.start, rows.stop).split(batch_size) if rows else ()
     training = model.training
     model.eval()
-    order = torch.arange(len(data), device=data.device)
-    parts = []
     with autocast(data.device, precision):
-        for batch in batches(data, order, batch_size):
-            parts.append(model(batch.audio, whole_frames(batch.visual, image_size)))
+        parts = [
+            model(batch.audio, whole_frames(batch.visual, image_size))
+            for batch in batches(data, chunks)
+        ]
+        if not parts:  # this process's share is empty: logits of no samples
+            audio, visual = (like.new_zeros((1, *like.shape[1:])) for like in data.source.like)
+            frames = whole_frames(visual.to(data.device), image_size)
+            parts = [_first(model(audio.to(data.device), frames), 0)]
     model.train(training)
-    audio, visual = (torch.cat([part[i] for part in parts]) for i in range(2))
-    joint = None if parts[0].joint is None else torch.cat([part.fused for part in parts])
-    return Logits(audio, visual, joint)
+    return Logits(*(_joined([part[i] for part in parts]) for i in range(3)))  # type: ignore[arg-type]
+
+
+def predict_together(
+    model: AudioVisual, data: Resident, image_size: int, batch_size: int, precision: str
+) -> Logits:
+    """As `predict` for all samples, each process computing its share: all have all, in order."""
+    share = distributed.my_rows(len(data), batch_size)
+    mine = predict(model, data, image_size, batch_size, precision, share)
+    return Logits(*(None if z is None else distributed.gathered(z) for z in mine))  # type: ignore[arg-type]
+
+
+def _first(logits: Logits, n: int) -> Logits:
+    return Logits(*(None if z is None else z[:n] for z in logits))  # type: ignore[arg-type]
+
+
+def _joined(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
+    tensors = [part for part in parts if part is not None]
+    return torch.cat(tensors) if tensors else None

@@ -240,6 +240,71 @@ Augment = Annotated[
     ),
 ]
 
+LrSchedule = Annotated[
+    Literal["constant", "step", "cosine"],
+    Option("--lr-schedule", help="Over the epochs of the phase.", rich_help_panel=_TRAIN),
+]
+LrStep = Annotated[
+    int, Option("--lr-step", min=1, help="step: every so many epochs …", rich_help_panel=_TRAIN)
+]
+LrDecay = Annotated[
+    float,
+    Option(
+        "--lr-decay", min=0.0, max=1.0, help="… the rate is multiplied by.", rich_help_panel=_TRAIN
+    ),
+]
+Clip = Annotated[
+    float | None,
+    Option("--clip", min=0.0, help="Largest norm of the gradient; none.", rich_help_panel=_TRAIN),
+]
+Tf32 = Annotated[
+    bool, Option("--tf32", help="Let a GPU round products to TF32.", rich_help_panel=_TRAIN)
+]
+SyncBatchNorm = Annotated[
+    bool,
+    Option(
+        "--sync-batchnorm",
+        help="Batch statistics over all processes of torchrun.",
+        rich_help_panel=_TRAIN,
+    ),
+]
+LogTest = Annotated[
+    bool,
+    Option(
+        "--log-test",
+        help="Test accuracies in the log: for the peers' convention, not for choosing.",
+        rich_help_panel=_TRAIN,
+    ),
+]
+ResidentAt = Annotated[
+    Literal["auto", "device", "host", "file"],
+    Option(
+        "--resident",
+        help="Where a split lies; auto: the first that has room.",
+        rich_help_panel=_RUN,
+    ),
+]
+Graph = Annotated[
+    Literal["auto", "off"],
+    Option(help="auto: the step as a CUDA graph where possible.", rich_help_panel=_RUN),
+]
+Compile = Annotated[
+    Literal["auto", "on", "off"],
+    Option(help="torch.compile; auto: in GPU runs long enough to pay.", rich_help_panel=_RUN),
+]
+Deterministic = Annotated[
+    bool,
+    Option("--deterministic", help="Bit for bit again on a GPU, too.", rich_help_panel=_RUN),
+]
+TensorBoard = Annotated[
+    bool,
+    Option(
+        "--tensorboard",
+        help="Event files, too, in OUTPUT/tensorboard (needs avgap[tensorboard]).",
+        rich_help_panel=_RUN,
+    ),
+]
+
 # As the checkpoint was trained, unless given: the same options without a default.
 _AS_TRAINED = {"show_default": "as in warm-up", "rich_help_panel": _TRAIN}
 SameBatchSize = Annotated[
@@ -266,6 +331,41 @@ SamePrecision = Annotated[
 SameAugment = Annotated[
     Literal["auto", "on", "off"] | None,
     Option("--augment", help="Random crops and flips.", **_AS_TRAINED),
+]
+
+SameLrSchedule = Annotated[
+    Literal["constant", "step", "cosine"] | None,
+    Option("--lr-schedule", help="Over the epochs of the phase.", **_AS_TRAINED),
+]
+SameLrStep = Annotated[
+    int | None, Option("--lr-step", min=1, help="step: every so many epochs …", **_AS_TRAINED)
+]
+SameLrDecay = Annotated[
+    float | None,
+    Option("--lr-decay", min=0.0, max=1.0, help="… the rate is multiplied by.", **_AS_TRAINED),
+]
+SameClip = Annotated[
+    float | None, Option("--clip", min=0.0, help="Largest norm of the gradient.", **_AS_TRAINED)
+]
+SameTf32 = Annotated[
+    bool | None,
+    Option("--tf32/--no-tf32", help="Let a GPU round products to TF32.", **_AS_TRAINED),
+]
+SameSyncBatchNorm = Annotated[
+    bool | None,
+    Option(
+        "--sync-batchnorm/--no-sync-batchnorm",
+        help="Batch statistics over all processes of torchrun.",
+        **_AS_TRAINED,
+    ),
+]
+SameLogTest = Annotated[
+    bool | None,
+    Option(
+        "--log-test/--no-log-test",
+        help="Test accuracies in the log: not for choosing.",
+        **_AS_TRAINED,
+    ),
 ]
 
 # ---------------------------------------------------------------- the mixture and Eq. 10

@@ -109,11 +109,35 @@ class Training:
     seed: int = 0
     precision: str = "auto"  # auto | fp32 | bf16
     augment: str = "auto"  # auto: as the dataset says | on | off
+    lr_schedule: str = "constant"  # constant (MMPareto, D&R) | step (OGM-GE, PMR) | cosine
+    lr_step: int = 70  # epochs; OGM-GE
+    lr_decay: float = 0.1  # of step; OGM-GE
+    clip: float | None = None  # largest norm of the gradient; the peers do not clip
+    tf32: bool = False  # third parties saw scores move with it
+    sync_batchnorm: bool = False  # batch statistics over all processes
+    log_test: bool = False  # test accuracies in the log, too: "best epoch on test", as the peers
 
     @property
     def learning_rate(self) -> float:
         """The learning rate in force: the one given, else the optimizer's default."""
         return LEARNING_RATES[self.optimizer] if self.lr is None else self.lr
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where and how training runs. None of it is part of a question: the mathematics is the same.
+
+    resident: where a split lies: device, host (pinned) or file (memory-mapped, read ahead); auto:
+    the first that has room. graph: capture the step as a CUDA graph where possible. compile: by
+    torch.compile; auto: where it pays. deterministic: bit for bit on a GPU, too.
+    """
+
+    device: str = "auto"
+    resident: str = "auto"  # auto | device | host | file
+    graph: str = "auto"  # auto | off
+    compile: str = "auto"  # auto | on | off
+    deterministic: bool = False
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)

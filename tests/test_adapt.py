@@ -15,8 +15,8 @@ from avgap.checkpoint import Checkpoint, read_checkpoint
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
-from avgap.run import Folder
 from avgap.settings import Adaptive, Network, Training
+from avgap.trainingfolder import Folder
 from avgap.warmup import warmup
 
 

@@ -176,7 +176,7 @@ def test_away_from_a_terminal_progress_is_a_line_for_every_tenth(capsys):
 
 def test_the_time_left_counts_only_what_this_run_has_done(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("avgap.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("avgap.console.bars.time.monotonic", lambda: now[0])
     with console.progress("warmup", 100, "steps") as bar:
         bar.resume(50)
         bar.say("begun")

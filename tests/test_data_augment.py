@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional
 
-from avgap.data.augment import crop, random_boxes, random_crops, whole_frames
+from avgap.data.augment import crop, cropped_frames, draw_crops, random_boxes, whole_frames
 from avgap.data.resident import generator
 
 
@@ -59,9 +59,12 @@ def test_boxes_are_distributed_as_torchvisions() -> None:
 def test_every_frame_has_a_box_of_its_own_and_the_same_generator_repeats_them() -> None:
     frames = torch.arange(64 * 64 * 3).view(1, 1, 64, 64, 3).expand(2, 2, -1, -1, -1) % 251
     frames = frames.to(torch.uint8)
-    one = random_crops(frames, 16, generator("cpu", 5, 0))
-    again = random_crops(frames, 16, generator("cpu", 5, 0))
-    other = random_crops(frames, 16, generator("cpu", 5, 1))
+
+    def cropped(*key: int) -> torch.Tensor:
+        crops = draw_crops(frames.shape, generator("cpu", *key), torch.device("cpu"))
+        return cropped_frames(frames, 16, crops)
+
+    one, again, other = cropped(5, 0), cropped(5, 0), cropped(5, 1)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert not torch.equal(one[0, 0], one[0, 1])

@@ -19,7 +19,7 @@ from avgap.checkpoint import read_checkpoint
 from avgap.data.cache import open_cache
 from avgap.data.resident import Part, batches, generator, resident
 from avgap.errors import InputError, OutputError
-from avgap.settings import Network, Training
+from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup
 
 SMALL = Network("small", "small")
@@ -40,7 +40,7 @@ def run(
         network=SMALL,
         settings=settings(**changes),
         force=force,
-        device_name="cpu",
+        running=Running("cpu"),
     )
     return trained.path
 
@@ -88,7 +88,7 @@ def test_a_run_broken_between_epochs_ends_with_the_weights_of_an_unbroken_one(
 ) -> None:
     options = {"optimizer": optimizer, "augment": augment}
     whole = run(cache, tmp_path / "whole", **options)
-    from avgap.run import Folder
+    from avgap.trainingfolder import Folder
 
     saved = Folder.save
 
@@ -173,14 +173,16 @@ def test_a_loss_that_is_not_finite_stops_with_what_to_try(cache: Path, tmp_path:
 def test_every_sample_is_seen_once_per_epoch_also_when_the_last_batch_is_partial(
     cache: Path,
 ) -> None:
-    data = resident(open_cache(cache).split("train"), torch.device("cpu"))
+    data = resident(open_cache(cache), "train", torch.device("cpu"))
     order = torch.randperm(len(data), generator=generator("cpu", 0, 1))
     # A part is good until the next: what is to last is copied.
-    parts = [Part(*(array.clone() for array in part)) for part in batches(data, order, 16)]
+    parts = [Part(*(array.clone() for array in part)) for part in batches(data, order.split(16))]
     assert [len(part.label) for part in parts] == [16, 16, 16, 12]
+    whole = open_cache(cache).split("train")
     for name in ("audio", "visual", "label"):
         joined = torch.cat([getattr(part, name) for part in parts])
-        assert torch.equal(joined, getattr(data, name)[order])
+        assert torch.equal(joined, torch.from_numpy(getattr(whole, name))[order])
+    assert torch.equal(torch.cat([part.rows for part in parts]), order)
 
 
 def test_the_shuffle_is_a_function_of_seed_epoch_and_purpose_alone() -> None:

@@ -61,6 +61,7 @@ for _command in COMMANDS:
 def main() -> None:
     """The console script."""
     console.never_fail_on_a_letter()
+    console.silence_another()
     app(prog_name="avgap")
 
 

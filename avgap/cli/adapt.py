@@ -7,7 +7,7 @@ import typer
 from avgap import console, options
 from avgap.cli.common import command_line, finished, given
 from avgap.errors import UsageError
-from avgap.settings import Adaptive
+from avgap.settings import Adaptive, Running
 
 
 def adapt(
@@ -32,7 +32,19 @@ def adapt(
     seed: options.SameSeed = None,
     precision: options.SamePrecision = None,
     augment: options.SameAugment = None,
+    lr_schedule: options.SameLrSchedule = None,
+    lr_step: options.SameLrStep = None,
+    lr_decay: options.SameLrDecay = None,
+    clip: options.SameClip = None,
+    tf32: options.SameTf32 = None,
+    sync_batchnorm: options.SameSyncBatchNorm = None,
+    log_test: options.SameLogTest = None,
     device: options.Device = "auto",
+    resident: options.ResidentAt = "auto",
+    graph: options.Graph = "auto",
+    compile: options.Compile = "auto",
+    deterministic: options.Deterministic = False,
+    tensorboard: options.TensorBoard = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -58,6 +70,13 @@ def adapt(
         "seed": seed,
         "precision": precision,
         "augment": augment,
+        "lr_schedule": lr_schedule,
+        "lr_step": lr_step,
+        "lr_decay": lr_decay,
+        "clip": clip,
+        "tf32": tf32,
+        "sync_batchnorm": sync_batchnorm,
+        "log_test": log_test,
     }
     settings = Adaptive(alpha, beta, gamma, anneal, weights, steps, epochs, keep_optimizer)
     result = stage(
@@ -67,7 +86,7 @@ def adapt(
         settings=settings,
         changes=changes,
         gmm=gmm,
-        device_name=device,
+        running=Running(device, resident, graph, compile, deterministic, tensorboard),
         force=force,
     )
     console.result("", result.as_dict(), as_json=as_json)

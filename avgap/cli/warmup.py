@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avgap import console, options
 from avgap.cli.common import command_line, finished
-from avgap.settings import Network, Training
+from avgap.settings import Network, Running, Training
 
 
 def warmup(
@@ -24,7 +24,19 @@ def warmup(
     seed: options.Seed = Training.seed,
     precision: options.Precision = "auto",
     augment: options.Augment = "auto",
+    lr_schedule: options.LrSchedule = "constant",
+    lr_step: options.LrStep = Training.lr_step,
+    lr_decay: options.LrDecay = Training.lr_decay,
+    clip: options.Clip = None,
+    tf32: options.Tf32 = False,
+    sync_batchnorm: options.SyncBatchNorm = False,
+    log_test: options.LogTest = False,
     device: options.Device = "auto",
+    resident: options.ResidentAt = "auto",
+    graph: options.Graph = "auto",
+    compile: options.Compile = "auto",
+    deterministic: options.Deterministic = False,
+    tensorboard: options.TensorBoard = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -41,15 +53,31 @@ def warmup(
 
     network = Network(encoder or audio_encoder, encoder or visual_encoder, image_size)
     settings = Training(
-        epochs, batch_size, optimizer, lr, momentum, weight_decay, seed, precision, augment
+        epochs,
+        batch_size,
+        optimizer,
+        lr,
+        momentum,
+        weight_decay,
+        seed,
+        precision,
+        augment,
+        lr_schedule,
+        lr_step,
+        lr_decay,
+        clip,
+        tf32,
+        sync_batchnorm,
+        log_test,
     )
+    running = Running(device, resident, graph, compile, deterministic, tensorboard)
     result = stage(
         cache,
         output,
         loss=loss,
         network=network,
         settings=settings,
-        device_name=device,
+        running=running,
         force=force,
     )
     console.result("", result.as_dict(), as_json=as_json)

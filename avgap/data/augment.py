@@ -8,6 +8,7 @@ So a batch of boxes, each of its own size and place, is two batched matrix produ
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -16,6 +17,25 @@ from torch import Generator, Tensor
 _SCALE = (0.08, 1.0)
 _RATIO = (3 / 4, 4 / 3)
 _TRIES = 10
+
+
+class Crops(NamedTuple):
+    """An epoch's crops of N clips of K frames: boxes (N, K, 4) px as `crop`, flip (N, K)."""
+
+    boxes: Tensor
+    flip: Tensor
+
+
+def draw_crops(shape: tuple[int, ...], generator: Generator, device: torch.device) -> Crops:
+    """A random resized crop and a random flip for each frame of each clip.
+
+    shape: (N, K, H, W, …). Drawn on the CPU and for all clips at once, so that a clip's crop does
+    not depend on the device, the batch or the process that it falls to.
+    """
+    n, k, height, width = shape[:4]
+    boxes = random_boxes(n * k, height, width, generator).view(n, k, 4)
+    flip = torch.rand(n, k, generator=generator) < 0.5
+    return Crops(boxes.to(device), flip.to(device))
 
 
 def whole_frames(frames: Tensor, size: int) -> Tensor:
@@ -29,21 +49,19 @@ def whole_frames(frames: Tensor, size: int) -> Tensor:
     planes = frames.permute(0, 1, 4, 2, 3).float()
     if height == width == size:
         return planes
-    rows = _weights(torch.zeros(1), torch.tensor([height]), height, size).to(planes.device)
-    columns = _weights(torch.zeros(1), torch.tensor([width]), width, size).to(planes.device)
+    rows, columns = (
+        _weights(planes.new_zeros(1), planes.new_full((1,), side), side, size)
+        for side in (height, width)
+    )
     return rows @ planes @ columns.mT
 
 
-def random_crops(frames: Tensor, size: int, generator: Generator) -> Tensor:
-    """A random resized crop and a random flip of each frame on its own; shapes as `whole_frames`.
-
-    generator: on the frames' device.
-    """
-    n, k, height, width, _ = frames.shape
+def cropped_frames(frames: Tensor, size: int, crops: Crops) -> Tensor:
+    """Each frame's own crop, resized and perhaps mirrored; shapes as `whole_frames`."""
+    n, k = frames.shape[:2]
     planes = frames.permute(0, 1, 4, 2, 3).flatten(0, 1).float()
-    boxes = random_boxes(n * k, height, width, generator)
-    flip = torch.rand(n * k, generator=generator, device=planes.device) < 0.5
-    return crop(planes, boxes, flip, size).view(n, k, 3, size, size)
+    cut = crop(planes, crops.boxes.flatten(0, 1), crops.flip.flatten(), size)
+    return cut.view(n, k, 3, size, size)
 
 
 def crop(planes: Tensor, boxes: Tensor, flip: Tensor, size: int) -> Tensor:

@@ -116,8 +116,8 @@ class Cache:
         """Which share of a cache this is, as I/N; None for a whole one."""
         return self.stamp.parameters.get("shard")
 
-    def split(self, name: str) -> Split:
-        """Read one split, each array in one slab.
+    def split(self, name: str, rows: range | None = None) -> Split:
+        """Read one split, or some adjacent rows of it, each array in one slab.
 
         Raises InputError: unknown, empty, corrupt, or of a shard: nothing is trained on a share.
         """
@@ -129,13 +129,19 @@ class Cache:
         self._require(name)
         with artifact.open_hdf5(self.path) as file:
             group = file[name]
-            label = group["label"][:]
-            if not ((label >= 0) & (label < len(self.classes))).all():
-                raise InputError(
-                    f"{self.path} is corrupt", [f"{name}: a label is not one of its classes"]
-                )
-            audio, visual = group["audio"][:], group["visual"][:]
-            return Split(name, _text(group["id"]), label, audio, visual, _meta(group))
+            here = slice(None) if rows is None else slice(rows.start, rows.stop)
+            label = group["label"][here]
+            self.check_labels(name, label)
+            audio, visual = group["audio"][here], group["visual"][here]
+            meta = {column: values[here] for column, values in _meta(group).items()}
+            return Split(name, _text(group["id"])[here], label, audio, visual, meta)
+
+    def check_labels(self, name: str, label: NDArray[np.int64]) -> None:
+        """Raise InputError unless every label (N,) is the index of a class."""
+        if not ((label >= 0) & (label < len(self.classes))).all():
+            raise InputError(
+                f"{self.path} is corrupt", [f"{name}: a label is not one of its classes"]
+            )
 
     def meta(self, name: str) -> dict[str, list[str]]:
         """The columns of text of one split, without its arrays. Raises InputError as `split`."""

@@ -51,7 +51,10 @@ class Now(NamedTuple):
 class Samples(Protocol):
     """One split as a method may look at it between epochs."""
 
-    label: Tensor  # (N,)
+    @property
+    def label(self) -> Tensor:
+        """Class indices, (N,) on the device."""
+        ...
 
     def batches(
         self, rows: Tensor | None = None, *, augment: Generator | None = None
@@ -94,7 +97,7 @@ class Method(Protocol):
 
     def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
         """Leave in every parameter the gradient that the optimizer shall take."""
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        loss.total.backward()
 
     def initial(self, model: AudioVisual) -> dict[str, Tensor]:
         """The method's tensors before the first epoch, on the model's device."""

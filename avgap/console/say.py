@@ -1,4 +1,4 @@
-"""The one place that prints: results on stdout; notices, warnings, errors and progress on stderr.
+"""Results on stdout; notices, warnings and errors on stderr.
 
 Whatever a file name or a label contains is printed as text: markup is never interpreted and
 control characters are shown, not sent.
@@ -8,24 +8,39 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 
 from avgap.errors import AvgapError, OutputError
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
 _quiet = False
+_stderr: TextIO | None = None  # of a process that is not the first, until its command is understood
 
 
 def setup(*, quiet: bool) -> None:
     """Set for this process whether notices and progress are shown."""
-    global _quiet
-    _quiet = quiet
+    global _quiet, _stderr
+    _quiet = quiet or is_another()
+    if _stderr is not None:
+        sys.stderr, _stderr = _stderr, None
+
+
+def quiet() -> bool:
+    """Whether notices and progress are not shown."""
+    return _quiet
+
+
+def is_another() -> bool:
+    """Whether torchrun started this process beside a first one, which prints for all."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
+
+
+def silence_another() -> None:
+    """Leave it to the first process to say what is wrong with the command line."""
+    global _stderr
+    if is_another():
+        _stderr, sys.stderr = sys.stderr, open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def never_fail_on_a_letter() -> None:
@@ -62,6 +77,8 @@ def artifact(text: str) -> None:
 
 def _out(text: str, encoding: str | None = None) -> None:
     """Write to stdout, all of it and now. Raises OutputError, and BrokenPipeError to the reader."""
+    if is_another():
+        return
     if sys.stdout is None:  # closed by the caller (>&-)
         raise OutputError("cannot write to standard output", ["it is closed"])
     try:
@@ -128,94 +145,10 @@ def suggest(line: str) -> None:
 
 def warn(text: str) -> None:
     """Tell something that may make a result wrong; shown under --quiet, too."""
-    _say(f"warning: {text}")
+    if not is_another():
+        _say(f"warning: {text}")
 
 
 def error(failure: AvgapError) -> None:
     """Print an error with its particulars and what to try."""
     _say(f"error: {failure}")
-
-
-# ---------------------------------------------------------------- progress
-
-
-class Bar:
-    """Progress of one long piece of work: a live bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, label: str, total: int, unit: str, live: Progress | None) -> None:
-        self._label, self._total, self._unit, self._live = label, total, unit, live
-        self._done, self._started, self._lines = 0, time.monotonic(), 0
-        self._start_done = 0
-        self._task: TaskID | None = None
-        if live is not None:
-            self._task = live.add_task(label, total=total, unit=unit)
-
-    def resume(self, done: int) -> None:
-        """Count work done by an earlier run, which tells nothing about this run's speed."""
-        self._done = self._start_done = done
-        if self._live is not None and self._task is not None:
-            self._live.update(self._task, completed=done)
-
-    def advance(self, n: int = 1, *, lines: bool = False) -> None:
-        """Count n units as done. With lines, tell about every tenth of the work where no bar is."""
-        self._done += n
-        if self._live is not None and self._task is not None:
-            self._live.update(self._task, advance=n)
-        elif lines and not _quiet and self._done * 10 // max(self._total, 1) > self._lines:
-            self._lines = self._done * 10 // max(self._total, 1)
-            notice(f"{self._label}: {self._done}/{self._total} {self._unit}{self._left()}")
-
-    def say(self, text: str) -> None:
-        """Show a line of news: above the bar on a terminal, as a plain line elsewhere."""
-        if _quiet:
-            return
-        if self._live is not None:
-            self._live.console.print(safe(text), markup=False, highlight=False)
-        else:
-            notice(text + self._left())
-
-    def _left(self) -> str:
-        fresh = self._done - self._start_done
-        if fresh <= 0 or self._done >= self._total:
-            return ""
-        left = (time.monotonic() - self._started) / fresh * (self._total - self._done)
-        return f", {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@contextmanager
-def progress(label: str, total: int, unit: str) -> Iterator[Bar]:
-    """Show the progress of total units of work on stderr, with the time left."""
-    if _quiet or not sys.stderr.isatty():
-        yield Bar(label, total, unit, None)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    if console.is_dumb_terminal:
-        yield Bar(label, total, unit, None)
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as live:
-        yield Bar(label, total, unit, live)

@@ -1,0 +1,52 @@
+"""The data of a run as a method sees it between epochs: `methods.Samples`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from avgap.data.augment import Crops, cropped_frames, draw_crops, whole_frames
+from avgap.data.resident import Part, Resident, batches
+from avgap.methods import Batch
+
+
+def augmented(part: Part, size: int, crops: Crops | None) -> Batch:
+    """A part as a batch: each frame's own crop, or (None) whole frames; S = size px."""
+    if crops is None:
+        return Batch(part.audio, whole_frames(part.visual, size), part.label)
+    mine = Crops(crops.boxes[part.rows], crops.flip[part.rows])
+    return Batch(part.audio, cropped_frames(part.visual, size, mine), part.label)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A split, its frames at image_size px, augmented when asked if the run augments."""
+
+    data: Resident
+    image_size: int
+    batch_size: int
+    augment: bool
+
+    @property
+    def label(self) -> Tensor:
+        """Class indices, (N,) on the device."""
+        return self.data.label
+
+    def batches(
+        self, rows: Tensor | None = None, *, augment: Generator | None = None
+    ) -> Iterator[Batch]:
+        """As `methods.Samples`; a batch is good until the next is asked for."""
+        rows = torch.arange(len(self.data)) if rows is None else rows.cpu()
+        crops = None
+        if self.augment and augment is not None:
+            crops = self.draw(augment)
+        for part in batches(self.data, rows.split(self.batch_size)):
+            yield augmented(part, self.image_size, crops)
+
+    def draw(self, generator: Generator) -> Crops:
+        """Crops for every clip of the split; the generator is a CPU's."""
+        shape = len(self.data), *self.data.source.like[1].shape[1:]
+        return draw_crops(shape, generator, self.data.device)

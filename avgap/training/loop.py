@@ -1,0 +1,267 @@
+"""The one loop: epochs of updates, validation, a record of each; for every method and phase."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from avgap import distributed
+from avgap.checkpoint import Progress
+from avgap.console import Epochs, notice
+from avgap.data.augment import Crops
+from avgap.data.resident import Resident, batches, generator, make_room
+from avgap.errors import InputError
+from avgap.inference import BATCH_SIZE, predict
+from avgap.methods import Epoch, Method, Now
+from avgap.models.audiovisual import AudioVisual
+from avgap.settings import Running, Training
+from avgap.training.lesson import Lesson
+from avgap.training.optimizer import make_optimizer, set_rate
+from avgap.training.schedule import learning_rate
+from avgap.training.timing import Stopwatch, peak_memory
+from avgap.training.updates import Updates
+
+# What a generator's randomness is for, so that no two purposes share a stream.
+_SHUFFLE, _AUGMENT, _METHOD = 1, 2, 3
+_SAMPLED = 50  # one step in so many is timed
+
+
+@dataclass
+class Trainee:
+    """What an epoch changes: the weights, the optimizer's state, the progress and its history.
+
+    state: the method's own tensors.
+    """
+
+    model: AudioVisual
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+    history: list[dict[str, Any]] = field(default_factory=list)
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What an epoch only reads. validation, test: None where there is none, or it is not asked for.
+
+    settings: resolved, precision fp32 | bf16, augment on | off. phase_epochs: of the whole phase,
+    for the schedule.
+    """
+
+    train: Resident
+    validation: Resident | None
+    test: Resident | None
+    image_size: int
+    settings: Training
+    running: Running
+    phase_epochs: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the run computes."""
+        return self.train.device
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Steps of one epoch; the last, partial batch counts."""
+        return math.ceil(len(self.train) / self.settings.batch_size)
+
+    @property
+    def graph(self) -> bool:
+        """Whether steps may be captured as a CUDA graph."""
+        return self.device.type == "cuda" and self.running.graph == "auto"
+
+    def lesson(self, data: Resident) -> Lesson:
+        """A split as a method may look at it between epochs."""
+        s = self.settings
+        return Lesson(data, self.image_size, s.batch_size, s.augment == "on")
+
+
+def train(
+    trainee: Trainee,
+    method: Method,
+    stage: Stage,
+    epochs: int,
+    save: Callable[[Trainee], None],
+    bar: Epochs,
+) -> None:
+    """Train until the progress counts `epochs` epochs of this step; save after every epoch.
+
+    Raises InputError when the loss is no longer finite, the device has too little memory, or
+    another process of the run has ended; what was saved stays.
+    """
+    with distributed.losses_told(), _stream(stage):
+        loop = _Loop(trainee, method, stage)
+        while trainee.progress.step_epoch < epochs:
+            started = time.monotonic()
+            try:
+                losses = loop.epoch(bar)
+                accuracies = {
+                    name: None if data is None else accuracy(trainee.model, data, stage)
+                    for name, data in (("val", stage.validation), ("test", stage.test))
+                }
+            except torch.OutOfMemoryError as error:
+                raise _out_of_memory(stage) from error
+            p = trainee.progress
+            if not math.isfinite(losses["loss"]):
+                raise InputError(
+                    f"the loss is {losses['loss']} in epoch {p.phase_epoch + 1} of {p.phase}",
+                    ["the last good checkpoint, if any, is kept"],
+                    f"a smaller --lr than {stage.settings.learning_rate:g}",
+                )
+            trainee.progress = replace(
+                p, epoch=p.epoch + 1, phase_epoch=p.phase_epoch + 1, step_epoch=p.step_epoch + 1
+            )
+            record = _record(trainee.progress, stage, losses, accuracies, loop.rate)
+            seconds = time.monotonic() - started
+            record |= {
+                "seconds": round(seconds, 3),
+                "samples_per_second": round(len(stage.train) / seconds, 1),
+                "step_ms": loop.watch.read(),
+                "memory": peak_memory(stage.device),
+            }
+            trainee.history.append(record)
+            save(trainee)
+            bar.row(record)
+
+
+def _stream(stage: Stage) -> AbstractContextManager[Any]:
+    """A stream of its own for a run that captures: a graph cannot be captured on the default."""
+    if not stage.graph:
+        return nullcontext()
+    stream = torch.cuda.Stream(stage.device)
+    stream.wait_stream(torch.cuda.current_stream(stage.device))
+    return torch.cuda.stream(stream)
+
+
+class _Loop:
+    """The epochs of one call of `train`: what they share lies in the same memory throughout."""
+
+    def __init__(self, trainee: Trainee, method: Method, stage: Stage) -> None:
+        self.trainee, self.method, self.stage = trainee, method, stage
+        device = stage.device
+        if not trainee.state:
+            trainee.state = method.initial(trainee.model)
+        self.now = Now(
+            torch.zeros((), dtype=torch.float64, device=device),
+            trainee.state,
+            torch.Generator(device),
+            over_ranks=distributed.total,
+        )
+        self.lesson = stage.lesson(stage.train)
+        self.room = make_room(stage.train, min(stage.settings.batch_size, len(stage.train)))
+        self.crops: Crops | None = None
+        if stage.settings.augment == "on":
+            self.crops = self.lesson.draw(generator("cpu", 0))
+        self.watch = Stopwatch(device)
+        self.rate = stage.settings.learning_rate
+        self.updates = Updates(
+            trainee.model,
+            trainee.optimizer,
+            method,
+            stage.settings,
+            stage.image_size,
+            self.now,
+            self.crops,
+            capture=stage.graph,
+            watch=self.watch,
+            tell=notice,
+        )
+
+    def epoch(self, bar: Epochs) -> dict[str, float]:
+        """One pass over the training split; the mean loss and its terms over samples."""
+        self._begin()
+        parts = self._parts()
+        for number in range(self.stage.batches_per_epoch):
+            if number % _SAMPLED == 0:
+                self.watch.start()
+            part, weight = next(parts)
+            self.updates(part, weight)
+            self.watch.stop()
+            bar.advance()
+        return self.updates.means(len(self.stage.train))
+
+    def _begin(self) -> None:
+        """Renew in place what changes from epoch to epoch, and let the method look at the data."""
+        stage, trainee, settings = self.stage, self.trainee, self.stage.settings
+        number, epoch = trainee.progress.phase_epoch, trainee.progress.epoch
+        self.now.epoch.fill_(number)
+        self.now.generator.manual_seed(
+            generator("cpu", settings.seed, epoch, _METHOD).initial_seed()
+        )
+        if self.crops is not None:
+            drawn = self.lesson.draw(generator("cpu", settings.seed, epoch, _AUGMENT))
+            self.crops.boxes.copy_(drawn.boxes)
+            self.crops.flip.copy_(drawn.flip)
+        self.rate = learning_rate(settings, number, stage.phase_epochs)
+        set_rate(trainee.optimizer, self.rate)
+        validation = None if stage.validation is None else stage.lesson(stage.validation)
+        self.method.start_epoch(
+            trainee.model,
+            Epoch(number, self.lesson, validation, lambda model: make_optimizer(model, settings)),
+            self.now,
+        )
+        trainee.model.train()
+
+    def _parts(self) -> Iterator[tuple[Any, float]]:
+        """This process's share of each batch, with the weight of its loss."""
+        settings, epoch = self.stage.settings, self.trainee.progress.epoch
+        # Drawn on the CPU, so that every device sees the same order.
+        shuffle = generator("cpu", settings.seed, epoch, _SHUFFLE)
+        order = torch.randperm(len(self.stage.train), generator=shuffle)
+        rank, size = distributed.rank(), distributed.size()
+        chunks, weights = [], []
+        for batch in order.split(settings.batch_size):
+            mine = batch[rank::size]
+            weights.append(len(mine) * size / len(batch) if size > 1 else 1.0)
+            chunks.append(mine if len(mine) else batch[:1])  # none left: one, of no weight
+        return zip(batches(self.stage.train, chunks, self.room), weights, strict=True)
+
+
+def accuracy(model: AudioVisual, data: Resident, stage: Stage) -> dict[str, float]:
+    """Accuracy of fused, audio and visual on a split, its samples shared among the processes."""
+    rows = distributed.my_rows(len(data), BATCH_SIZE)
+    distributed.share_buffers(model)
+    logits = predict(model, data, stage.image_size, BATCH_SIZE, stage.settings.precision, rows)
+    label = data.label[rows.start : rows.stop]
+    outputs = {"fused": logits.fused, "audio": logits.audio, "visual": logits.visual}
+    right = torch.stack([(z.argmax(dim=1) == label).double().sum() for z in outputs.values()])
+    shares = (distributed.total(right) / len(data)).tolist()
+    return dict(zip(outputs, shares, strict=True))
+
+
+def _out_of_memory(stage: Stage) -> InputError:
+    place = {"device": "resident on it", "host": "in pinned memory", "file": "read from its file"}
+    return InputError(
+        "the device is out of memory",
+        [f"with the data {place[stage.train.place]} and batches of {stage.settings.batch_size}"],
+        f"--batch-size {max(stage.settings.batch_size // 2, 1)}"
+        + (" or --resident host" if stage.train.place == "device" else ""),
+    )
+
+
+def _record(
+    progress: Progress,
+    stage: Stage,
+    losses: dict[str, float],
+    accuracies: dict[str, dict[str, float] | None],
+    rate: float,
+) -> dict[str, Any]:
+    """One line of log.jsonl, but for its times. test: the peers' convention, never for choosing."""
+    record = {
+        "phase": progress.phase,
+        "step": progress.step,
+        "epoch": progress.phase_epoch,
+        "lr": rate,
+        "loss": losses["loss"],
+        "terms": {name: value for name, value in losses.items() if name != "loss"},
+        "val": accuracies["val"],
+    }
+    return record if stage.test is None else {**record, "test": accuracies["test"]}

@@ -1,0 +1,64 @@
+"""The optimizer of a run: made, given the rate of an epoch, saved and restored on any device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from avgap.settings import Training
+
+# What a checkpoint keeps of a parameter group: the rest says how a device computes.
+_KEPT = ("lr", "momentum", "weight_decay", "betas", "eps", "params")
+
+
+def make_optimizer(model: nn.Module, settings: Training, *, capturable: bool = False) -> Optimizer:
+    """A fresh optimizer: SGD with momentum, or Adam.
+
+    capturable: one kernel for all weights, the rate a scalar on the device, so that a CUDA graph
+    of a step goes on reading it.
+    """
+    weights, decay = list(model.parameters()), settings.weight_decay
+    rate: Any = settings.learning_rate
+    options: dict[str, Any] = {}
+    if capturable:
+        rate = torch.tensor(rate, device=weights[0].device)
+        options = {"fused": True}
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(
+            weights, lr=rate, weight_decay=decay, capturable=capturable, **options
+        )
+    return torch.optim.SGD(
+        weights, lr=rate, momentum=settings.momentum, weight_decay=decay, **options
+    )
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Give every group the rate, in place where it is a scalar on the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def state_of(optimizer: Optimizer) -> dict[str, Any]:
+    """The state as a checkpoint keeps it: the same whatever device computed it."""
+    state = optimizer.state_dict()
+    groups = [{n: v for n, v in group.items() if n in _KEPT} for group in state["param_groups"]]
+    for group in groups:
+        group["lr"] = float(group["lr"])
+    return {"state": state["state"], "param_groups": groups}
+
+
+def restore(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Take over a checkpoint's moments; the rates and how they are computed stay as made.
+
+    Raises ValueError: a state of another network.
+    """
+    groups = [{n: v for n, v in g.items() if n != "params"} for g in optimizer.param_groups]
+    asked = zip(groups, state["param_groups"], strict=True)
+    merged = [{**mine, "params": theirs["params"]} for mine, theirs in asked]
+    optimizer.load_state_dict({"state": dict(state["state"]), "param_groups": merged})

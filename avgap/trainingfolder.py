@@ -1,0 +1,159 @@
+"""The training folder: checkpoint.pt, best.pt and log.jsonl, written beside the training.
+
+The history lives in the checkpoint; log.jsonl is its readable copy, so that the two never disagree,
+wherever a run was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils import _pytree
+
+from avgap import artifact, distributed
+from avgap.artifact import Question, Stamp
+from avgap.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    save_checkpoint,
+    settle_checkpoint,
+)
+from avgap.errors import OutputError
+from avgap.models import Description
+from avgap.training import Trainee, state_of
+
+
+@dataclass
+class Folder:
+    """A training folder; best.pt is by fused validation accuracy, the first of the highest.
+
+    Checkpoints are written by a thread while the next epoch trains. Of several processes the first
+    alone writes.
+    """
+
+    path: Path
+    question: Question
+    description: Description
+    hints: dict[str, str]
+    device: str
+    best: float = -1.0
+    _digest: str = ""
+    _pending: Future[None] | None = None
+    _writer: ThreadPoolExecutor | None = field(default=None, repr=False)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint's path."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def digest(self) -> str:
+        """Of the last checkpoint saved or found here; empty before the first."""
+        self.flush()
+        return self._digest
+
+    def settle(self, *, force: bool) -> Checkpoint | None:
+        """The checkpoint to continue or confirm, for all processes; None to begin.
+
+        Raises OutputError.
+        """
+        there = distributed.from_first(lambda: self._settle(force))
+        if there is not None:
+            self.best = max((_score(line) for line in there.history), default=-1.0)
+            self._digest = there.stamp.digest
+        return there
+
+    def _settle(self, force: bool) -> Checkpoint | None:
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path} is a file, not a training folder", hint="another -o")
+        best, log = self.path / "best.pt", self.path / "log.jsonl"
+        artifact.settle(best, self.question, force=force)
+        there = settle_checkpoint(self.checkpoint, self.question, force=force)
+        if there is None and not self.checkpoint.exists() and log.exists():
+            raise OutputError(f"{log} exists without a checkpoint of avgap", (), "another -o")
+        if there is None:
+            for stale in filter(Path.exists, (self.checkpoint, best, log)):
+                stale.unlink()
+        return there
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What is saved within has been written at the end, however that comes."""
+        with ThreadPoolExecutor(1, "avgap-checkpoint") as self._writer:
+            try:
+                yield
+            finally:
+                self.flush()
+
+    def flush(self) -> None:
+        """Wait until what was saved is written. Raises OutputError where the disk refused."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def save(self, trainee: Trainee, *, complete: bool, started: float) -> None:
+        """Copy the state after an epoch, and have it written while training goes on."""
+        if not distributed.first():
+            return
+        self.flush()
+        if self._writer is None:
+            raise RuntimeError("a training folder is saved to within `writing`")
+        parts = trainee.model.state_dict(), state_of(trainee.optimizer), trainee.state
+        model, optimizer, state = _pytree.tree_map(_copied, parts)
+        if any(value.is_pinned() for value in model.values()):
+            torch.cuda.current_stream().synchronize()
+        provenance = artifact.provenance(started, self.device)
+        last = Checkpoint(
+            Stamp(self.question.format, "", dict(self.question.inputs),
+                  dict(self.question.parameters), provenance, self.hints),
+            self.description,
+            model,
+            optimizer,
+            trainee.progress,
+            complete,
+            LAST,
+            list(trainee.history),
+            state,
+        )  # fmt: skip
+        self._pending = self._writer.submit(self._write, last)
+
+    def _write(self, last: Checkpoint) -> None:
+        """best.pt first, so that no kill can lose it."""
+        digest = last.content_digest()
+        last = replace(last, stamp=replace(last.stamp, digest=digest))
+        score = _score(last.history[-1])
+        if score > self.best:
+            self.best = score
+            save_checkpoint(self.path / "best.pt", replace(last, selected=BEST))
+        save_checkpoint(self.checkpoint, last)
+        self._digest = digest
+        self.write_log(last.history)
+
+    def write_log(self, history: list[dict[str, Any]]) -> None:
+        """Write log.jsonl, one line per epoch."""
+        if distributed.first():
+            lines = "".join(json.dumps(record) + "\n" for record in history)
+            artifact.write_text(self.path / "log.jsonl", lines)
+
+
+def _copied(value: Any) -> Any:
+    """A copy in memory that training does not touch; of a GPU's tensor complete only later."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach()
+    if not value.is_cuda:
+        return value.clone()
+    return torch.empty_like(value, device="cpu", pin_memory=True).copy_(value, non_blocking=True)
+
+
+def _score(record: dict[str, Any]) -> float:
+    val = record["val"]
+    return float(val["fused"]) if isinstance(val, dict) else -1.0
