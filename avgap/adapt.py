@@ -33,7 +33,7 @@ from avgap.settings import Adaptive, Fit, Running, Training, override, parameter
 from avgap.training import Stage, Trainee, restore, train
 from avgap.trainingfolder import Folder
 
-# Above this weight of the imbalanced component, Eq. 10 classifies fewer than half of the samples.
+# Above this weight of the imbalanced components, Eq. 10 classifies fewer than half of the samples.
 _MOSTLY_IMBALANCED = 0.5
 _DEFAULT = Running()
 
@@ -160,7 +160,7 @@ class _Rounds:
 
 def _warn(gmm: GmmFile, settings: Adaptive) -> None:
     """Say in plain words when Eq. 10 will hardly classify."""
-    weight = gmm.mixture.imbalanced.weight
+    weight = gmm.mixture.imbalanced_weight
     if settings.weights == "posterior" and weight > _MOSTLY_IMBALANCED:
         console.warn(
             f"the mixture calls {100 * weight:.0f} % of the training samples imbalanced, and "

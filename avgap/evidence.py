@@ -47,19 +47,19 @@ def diagnose(gap: NDArray[np.float64], mixture: Mixture, fit: dict[str, Any]) ->
 
 
 def _warnings(mixture: Mixture, fit: dict[str, Any], diagnostics: dict[str, Any]) -> list[str]:
-    balanced, imbalanced = mixture.balanced, mixture.imbalanced
     lines = []
     if not diagnostics["supported"]:
         lines.append(
             "two components are not supported by these gaps "
             f"({summary.evidence(diagnostics)}): they may well be one peak"
         )
-    if abs(imbalanced.mean) < abs(balanced.mean):
-        lines.append(
-            "the imbalanced component is the wide one, not the one farther from zero "
-            f"(means {balanced.mean:.3f} balanced, {imbalanced.mean:.3f} imbalanced)"
-        )
-    for role, component in (("balanced", balanced), ("imbalanced", imbalanced)):
+    for role, component in mixture.leaning.items():
+        if abs(component.mean) < abs(mixture.balanced.mean):
+            lines.append(
+                f"the {role} component is the wide one, not the one farther from zero "
+                f"(means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} {role})"
+            )
+    for role, component in mixture.components.items():
         if at_floor(component, fit["reg_covar"]):
             lines.append(
                 f"the {role} component has collapsed to the variance floor at {component.mean:.4f}"

@@ -102,7 +102,7 @@ def fit_mixture(gap: NDArray[np.float64], settings: Fit = _DEFAULT) -> FitResult
     first = max(sound or scouts, key=lambda model: float(model.lower_bound_))
     best = _em(gap, _components(first), settings)
     mixture = Mixture.of(*_components(best))
-    log_densities = [c.log_density(gap) for c in (mixture.balanced, mixture.imbalanced)]
+    log_densities = [c.log_density(gap) for c in mixture.components.values()]
     log_likelihood = float(np.logaddexp(*log_densities).mean())
     fit = {
         "n_samples": len(gap),

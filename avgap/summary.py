@@ -36,16 +36,29 @@ def mixture(mixture: Mixture, diagnostics: Mapping[str, Any], gap: NDArray[np.fl
 
 def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
     """Three lines: the imbalanced share, the balanced share, and whether the data support it."""
-    one, zero = mixture.imbalanced, mixture.balanced
+    zero = mixture.balanced
+    if not mixture.leaning:
+        return f"{n:,} samples in one balanced group, {_place(zero)}"
     supported = "are supported" if diagnostics["supported"] else "are NOT supported"
+    count = {2: "two", 3: "three"}[len(mixture.components)]
     return "\n".join(
         [
-            f"{100 * one.weight:.0f} % of {n:,} samples are imbalanced, "
-            f"{mixture.dominant}-dominant, {_place(one)}",
+            f"{100 * mixture.imbalanced_weight:.0f} % of {n:,} samples are imbalanced"
+            f"{_sides(mixture)}",
             f"{100 * zero.weight:.0f} % are balanced, {_place(zero)}",
-            f"two components {supported}: {evidence(diagnostics)}",
+            f"{count} components {supported}: {evidence(diagnostics)}",
         ]
     )
+
+
+def _sides(mixture: Mixture) -> str:
+    if mixture.imbalanced is not None:
+        return f", {mixture.dominant}-dominant, {_place(mixture.imbalanced)}"
+    sides = (
+        f"{100 * part.weight:.0f} % {role.replace('_', '-')}, {_place(part)}"
+        for role, part in mixture.leaning.items()
+    )
+    return ": " + "; ".join(sides)
 
 
 def _place(component: Component) -> str:

@@ -46,6 +46,17 @@ def test_the_histogram_shows_each_weighted_component_and_their_sum():
     assert balanced.max() == pytest.approx(3.1915, abs=1e-3)
 
 
+def test_three_components_are_drawn_in_the_colours_of_their_modality_and_one_without_a_sum():
+    three = Mixture.of(*(Component(w, m, 0.01) for w, m in ((0.7, 0.0), (0.2, 0.6), (0.1, -0.6))))
+    (axes,) = figures.gap_histogram(GAP, three).axes
+    colours = {line.get_label().split(":")[0]: line.get_color() for line in axes.lines}
+    assert list(colours) == ["balanced", "audio-dominant", "visual-dominant", "sum"]
+    assert colours["audio-dominant"] == figures.COLOURS["audio"]
+    assert colours["visual-dominant"] == figures.COLOURS["visual"]
+    (axes,) = figures.gap_histogram(GAP, Mixture(Component(1.0, 0.1, 0.04))).axes
+    assert list(lines_of(axes)) == ["balanced: π₀ = 1.000, μ = 0.100, σ = 0.2"]
+
+
 def test_the_histogram_is_a_density():
     (axes,) = figures.gap_histogram(GAP).axes
     values, edges, _ = axes.patches[0].get_data()

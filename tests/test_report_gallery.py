@@ -35,6 +35,12 @@ def test_without_a_mixture_the_largest_gaps_of_either_sign_lead():
     assert most_imbalanced(np.array([0.1, -0.9, 0.5]), None) == [1, 2, 0]
 
 
+def test_with_one_component_the_largest_gaps_lead_and_there_is_no_other_side():
+    one = Mixture(Component(1.0, 0.0, 0.1))
+    assert most_imbalanced(np.array([0.1, -0.9, 0.5]), one) == [1, 2, 0]
+    assert other_side(np.array([0.1, -0.9, 0.5]), one) == []
+
+
 def test_the_other_side_shows_only_gaps_worth_showing():
     mixture = Mixture(Component(0.9, 0.0, 0.01), Component(0.1, 0.7, 0.01))
     assert other_side(np.array([0.7, -0.5, -0.1, -0.3]), mixture) == [1, 3]

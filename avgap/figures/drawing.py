@@ -63,8 +63,8 @@ def histogram_edges(gap: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def curve_grid(mixture: Mixture) -> NDArray[np.float64]:
-    """Points in [−1, 1] at which to draw the densities: even, and dense about both means."""
+    """Points in [−1, 1] at which to draw the densities: even, and dense about every mean."""
     about = np.linspace(-4, 4, 81)
-    parts = [c.mean + c.std * about for c in (mixture.balanced, mixture.imbalanced)]
+    parts = [c.mean + c.std * about for c in mixture.components.values()]
     points = np.unique(np.concatenate([np.linspace(-1, 1, 201), *parts]))
     return np.asarray(points[np.abs(points) <= 1])

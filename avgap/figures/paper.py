@@ -107,16 +107,16 @@ def _draw_gaps(
     if mixture is None:
         return
     grid = curve_grid(mixture)
-    for index, role in enumerate(("balanced", "imbalanced")):
-        component = getattr(mixture, role)
-        label = (
-            f"{role}: π{'₀₁'[index]} = {component.weight:.3f}, μ = {component.mean:.3f}, "
+    for index, (role, component) in enumerate(mixture.components.items()):
+        values = (
+            f"π{'₀₁₂'[index]} = {component.weight:.3f}, μ = {component.mean:.3f}, "
             f"σ = {component.std:.2g}"
-        ).replace("-", "−")
-        curve = component.density(grid)
-        axes.plot(grid, curve, color=COLOURS[role], linewidth=1.8, label=label)
-        axes.fill_between(grid, curve, color=COLOURS[role], alpha=0.18, linewidth=0)
-    if detailed:
+        )
+        label = f"{role.replace('_', '-')}: {values.replace('-', '−')}"
+        curve, colour = component.density(grid), COLOURS[role.removesuffix("_dominant")]
+        axes.plot(grid, curve, color=colour, linewidth=1.8, label=label)
+        axes.fill_between(grid, curve, color=colour, alpha=0.18, linewidth=0)
+    if detailed and mixture.leaning:
         axes.plot(grid, mixture.density(grid), color=INK, linewidth=1, linestyle=":", label="sum")
 
 
@@ -124,8 +124,8 @@ def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
     fitted = [(i, r.mixture) for i, r in enumerate(rounds) if r.mixture is not None]
     index = [i for i, _ in fitted]
     trends = {
-        "imbalanced weight π₁": [m.imbalanced.weight for _, m in fitted],
-        "imbalanced mean μ₁": [m.imbalanced.mean for _, m in fitted],
+        "imbalanced weight π₁": [m.imbalanced_weight for _, m in fitted],
+        "imbalanced mean μ₁": [m.imbalanced_mean for _, m in fitted],
         "density at the origin": [float(m.density(0.0)) for _, m in fitted],
     }
     for axes, (name, values) in zip(part.subplots(1, 3), trends.items(), strict=True):

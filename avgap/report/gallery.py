@@ -72,17 +72,23 @@ def clips_of(cache: Cache, split: str) -> Clips:
 
 
 def most_imbalanced(gap: NDArray[np.float64], mixture: Mixture | None) -> list[int]:
-    """Rows of the MANY samples of highest posterior w_{i,1} (largest |gap| without a mixture).
+    """Rows of the MANY samples of highest posterior w_{i,1}, or largest |gap|: see imbalance."""
+    return [int(row) for row in np.argsort(-imbalance(gap, mixture), kind="stable")[:MANY]]
 
-    Ordered by the log-odds, which still tell samples apart where the posterior is 1 to all digits.
+
+def imbalance(gap: NDArray[np.float64], mixture: Mixture | None) -> NDArray[np.float64]:
+    """What ranks samples, (N,): the log-odds, or |gap| where no component is imbalanced.
+
+    The log-odds still tell samples apart where the posterior is 1 to all digits.
     """
-    score = np.abs(gap) if mixture is None else mixture.log_odds(gap)
-    return [int(row) for row in np.argsort(-score, kind="stable")[:MANY]]
+    if mixture is None or not mixture.leaning:
+        return np.abs(gap)
+    return np.asarray(mixture.log_odds(gap))
 
 
 def other_side(gap: NDArray[np.float64], mixture: Mixture | None) -> list[int]:
     """Rows of the FEW largest gaps in favour of the other modality, where there are such."""
-    if mixture is None:
+    if mixture is None or not mixture.leaning:
         return []
     signed = -gap if mixture.dominant == "audio" else gap
     rows = np.argsort(-signed, kind="stable")[:FEW]
@@ -92,7 +98,7 @@ def other_side(gap: NDArray[np.float64], mixture: Mixture | None) -> list[int]:
 def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
     """ROC AUC of the posterior against the planted corruption; None where that is not known.
 
-    Ranked by the log-odds, of which the posterior is a monotone function.
+    Ranked by the log-odds, of which the posterior is a monotone function: see imbalance.
     """
     if table.id is None or not set(table.id) <= set(clips.corrupt):
         return None
@@ -101,7 +107,7 @@ def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
         return None
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(truth, mixture.log_odds(table.gap)))
+    return float(roc_auc_score(truth, imbalance(table.gap, mixture)))
 
 
 def samples(

@@ -16,6 +16,7 @@ from avgap import console, figures
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gapfile import Gaps
+from avgap.mixture import Mixture
 from avgap.report import gallery
 from avgap.report.gallery import Clips
 from avgap.report.runfolder import Moment, RunFolder
@@ -92,19 +93,19 @@ class RunView:
         if self.first is None or self.first.gmm is None:
             return ["No mixture was fitted in this run."]
         mixture, diagnostics = self.first.gmm.mixture, self.first.gmm.diagnostics
-        weight, mean = 100 * mixture.imbalanced.weight, mixture.imbalanced.mean
-        lines = [
-            f"{self.first.name.capitalize()}, {weight:.0f} % of the {len(self.first.gaps):,} "
-            f"samples are imbalanced: the {mixture.dominant} leads, by a gap about {mean:+.2f}."
-        ]
+        when, many = self.first.name.capitalize(), f"{len(self.first.gaps):,}"
+        if not mixture.leaning:
+            return [f"{when}, the {many} samples were taken as one balanced group."]
+        share = f"{when}, {100 * mixture.imbalanced_weight:.0f} % of the {many} samples"
+        lines = [f"{share} are imbalanced: {_sides(mixture)}."]
         if not diagnostics["supported"]:
             lines.append("These gaps do not clearly support two groups, though: read it with care.")
         last = self.run.moments[-1]
         if last.gmm is not None and last is not self.first:
             then = last.gmm.mixture
             lines.append(
-                f"{last.name.capitalize()} it is {100 * then.imbalanced.weight:.0f} % about "
-                f"{then.imbalanced.mean:+.2f}, and the density of gaps at zero went from "
+                f"{last.name.capitalize()} it is {100 * then.imbalanced_weight:.0f} %"
+                f"{_about(then)}, and the density of gaps at zero went from "
                 f"{float(mixture.density(0.0)):.1f} to {float(then.density(0.0)):.1f}."
             )
         return lines
@@ -182,7 +183,7 @@ class RunView:
         mixture = None if gmm is None else gmm.mixture
         leading = gallery.most_imbalanced(table.gap, mixture)
         other = [row for row in gallery.other_side(table.gap, mixture) if row not in leading]
-        measure = "highest posterior" if mixture is not None else "largest gap"
+        measure = "highest posterior" if mixture is not None and mixture.leaning else "largest gap"
         parts = {
             f"The {len(leading)} samples of {measure}": leading,
             "The largest gaps on the other side": other,
@@ -205,6 +206,21 @@ class RunView:
             for m in self.run.moments
             if m.gmm is not None
         ]
+
+
+def _sides(mixture: Mixture) -> str:
+    if mixture.imbalanced is not None:
+        return f"the {mixture.dominant} leads, by a gap{_about(mixture)}"
+    sides = (
+        f"the {role.removesuffix('_dominant')} leads in {100 * part.weight:.0f} %, "
+        f"by a gap about {part.mean:+.2f}"
+        for role, part in mixture.leaning.items()
+    )
+    return "; ".join(sides)
+
+
+def _about(mixture: Mixture) -> str:
+    return f" about {mixture.imbalanced_mean:+.2f}" if mixture.leaning else ""
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
