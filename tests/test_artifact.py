@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -81,6 +85,76 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(OutputError, match=r"cannot write .*\n  No space left"):
         write_half(tmp_path / "file.txt", OSError(28, "No space left on device"))
     assert not list(tmp_path.iterdir())
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from avgap import artifact
+with artifact.atomic(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read()
+    part.write_text("whole")
+"""
+
+
+def writer(path: Path) -> subprocess.Popen[str]:
+    """A process that has begun to write path, and ends when its standard input does."""
+    command = [sys.executable, "-c", WRITER, str(path)]
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such locks")
+def test_one_process_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    with writer(path) as other:
+        with pytest.raises(OutputError) as caught:
+            artifact.write_text(path, "mine")
+        assert str(caught.value) == (
+            f"{path} is being written by another avgap\n  try: wait for it to end, or another -o"
+        )
+        artifact.write_text(tmp_path / "another.txt", "mine")
+        other.communicate()
+    assert path.read_text() == "whole"
+    artifact.write_text(path, "mine")
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such locks")
+def test_a_killed_writer_holds_nobody_up(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    with writer(path) as other:
+        other.kill()
+        other.wait()
+    assert [left.name for left in tmp_path.iterdir()] == ["file.txt.part"]
+    artifact.write_text(path, "mine")
+    assert [left.name for left in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_disk_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    artifact.write_text(tmp_path / "file.txt", "mine")
+    assert (tmp_path / "file.txt").read_text() == "mine"
+
+
+def test_differences_within_a_record_are_told_by_their_own_names() -> None:
+    there = Question("avgap.cache", {}, {"frames": {"count": 3, "size": 256}, "seed": 0})
+    asked = Question("avgap.cache", {}, {"frames": {"count": 4, "size": 256}, "seed": None})
+    assert artifact.compare(there, asked) == [
+        "frames.count: 3 there, 4 asked for",
+        "seed: 0 there, None asked for",
+    ]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -80,3 +80,17 @@ def test_parts_are_removed_with_everything_left_of_killed_runs(tmp_path):
     (tmp_path / "p" / "left.h5.part").write_bytes(b"half")
     Parts(tmp_path / "p").remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_unfinished_goes_when_the_next_begins(tmp_path):
+    write(tmp_path / "p", 1)
+    (tmp_path / "p" / "left.h5.part").write_bytes(b"half")
+    with Parts(tmp_path / "p"):
+        assert [path.suffix for path in (tmp_path / "p").iterdir()] == [".h5"]
+
+
+def test_a_folder_without_a_part_does_not_stay(tmp_path):
+    (tmp_path / "p").mkdir()
+    with Parts(tmp_path / "p"):
+        pass
+    assert list(tmp_path.iterdir()) == []

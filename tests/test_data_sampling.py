@@ -59,7 +59,7 @@ def test_prepare_keeps_these_frames_and_another_sampling_is_another_question(tmp
     there = open_cache(cache)
     assert there.frame_recipe == first
     assert [frame_numbers(frames) for frames in there.split("train").visual] == [[0, 1]] * 2
-    with pytest.raises(OutputError, match="'sampling': 'first'} there"):
+    with pytest.raises(OutputError, match=r"frames\.sampling: first there, middle asked for"):
         prepare("csv", root, cache, audio=sound, frames=FrameRecipe(2, 16, "middle"), workers=1)
 
 

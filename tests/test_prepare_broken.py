@@ -217,3 +217,14 @@ def test_a_file_that_hangs_costs_its_time_limit_and_the_worker_is_replaced(sourc
     outcomes = dict(decode_all(clips, job, workers=1, time_limit=2))
     assert str(outcomes[0]) == "decoding took longer than 2 s"
     assert not any(isinstance(outcomes[n], MediaError) for n in (1, 2))
+
+
+def test_the_same_command_twice_at_once_is_refused_and_disturbs_nothing(source, tmp_path):
+    output = tmp_path / "a.h5"
+    process = start(tmp_path / "script.py", source, output)
+    wait_for(lambda: (tmp_path / "a.h5.part").exists())
+    with pytest.raises(OutputError, match=r"a\.h5 is being written by another avgap"):
+        run(source, output)
+    assert process.wait(60) == 0
+    assert run(source, output).status == "up to date"
+    assert run(source, tmp_path / "b.h5").digest == open_cache(output).stamp.digest

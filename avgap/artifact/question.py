@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from avgap.artifact.reading import read_stamp
 from avgap.artifact.stamp import FORMATS, Question, Stamp, in_words
@@ -49,11 +51,23 @@ def compare(there: Question, asked: Question) -> list[str]:
         if old != new:
             lines.append(f"{name}: {_short(old)} there, {_short(new)} asked for")
     stored = json.loads(json.dumps(dict(asked.parameters)))  # tuples and such as a file holds them
-    for name in sorted({*there.parameters, *stored}):
-        before, now = there.parameters.get(name, "absent"), stored.get(name, "absent")
-        if before != now:
-            lines.append(f"{name}: {before} there, {now} asked for")
+    before, now = _flat(there.parameters), _flat(stored)
+    for name in sorted({*before, *now}):
+        old, new = before.get(name, "absent"), now.get(name, "absent")
+        if old != new:
+            lines.append(f"{name}: {old} there, {new} asked for")
     return lines
+
+
+def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by name, those within a record as record.name."""
+    found: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if isinstance(value, Mapping) and value:
+            found |= {f"{name}.{inner}": each for inner, each in _flat(value).items()}
+        else:
+            found[name] = value
+    return found
 
 
 def _short(digest: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -19,11 +20,19 @@ from avgap.errors import OutputError
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a part file beside path; move it into place on success, remove it on any failure.
 
-    Raises OutputError where the disk refuses (full, read-only, a folder of that name).
+    One process at a time writes a path: the part is locked by the operating system, which lets go
+    when the process ends, however it ends. What a killed process left is written over.
+    Raises OutputError where another process is writing path, or the disk refuses (full, read-only,
+    a folder of that name).
     """
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(part)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"{path} is being written by another avgap", hint="wait for it to end, or another -o"
+        ) from error
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
@@ -37,6 +46,36 @@ def atomic(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(part: Path) -> int | None:
+    """A descriptor that holds the lock of a part; None where the system knows no such locks.
+
+    Raises BlockingIOError where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    while True:
+        lock = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = part.stat()
+        except FileNotFoundError:
+            os.close(lock)  # moved or removed by its writer between our opening and locking it
+            continue
+        except OSError as error:
+            os.close(lock)
+            if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):  # some network disks
+                return None
+            raise
+        if os.path.samestat(there, os.fstat(lock)):
+            return lock
+        os.close(lock)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

@@ -51,13 +51,20 @@ class Parts:
         self._bytes, self._since = 0, 0.0
 
     def __enter__(self) -> Parts:
+        # Nobody else writes here: the cache in the making is locked.
+        for unfinished in self._folder.glob("*.part"):
+            unfinished.unlink()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self.close()
-        if failure[0] is not None and (kept := len(list(self._folder.glob(f"*{_ENDING}")))):
-            plural = "part" if kept == 1 else "parts"
-            console.notice(f"finished clips are kept in {self._folder} ({kept} {plural})")
+        try:
+            self.close()
+        finally:
+            if failure[0] is not None and (kept := len(list(self._folder.glob(f"*{_ENDING}")))):
+                plural = "part" if kept == 1 else "parts"
+                console.notice(f"finished clips are kept in {self._folder} ({kept} {plural})")
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()  # where it is empty
 
     def found(self, wanted: Mapping[str, int]) -> Iterator[tuple[int, Decoded]]:
         """The clips that are done, of those wanted (key → number), each once.
