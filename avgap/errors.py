@@ -18,7 +18,8 @@ class AvgapError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        lines = [self.what, *(f"  {line}" for line in self.details)]
+        # A newline in a file's name or in an id must not look like another problem.
+        lines = [self.what, *("  " + line.replace("\n", "\\n") for line in self.details)]
         if self.hint is not None:
             lines.append(f"  try: {self.hint}")
         return "\n".join(lines)

@@ -14,7 +14,7 @@ from avgap.data.cache import SPLITS, Cache, open_cache
 from avgap.data.clip import Clip, shorten
 from avgap.data.corrupt import PROJECTED
 from avgap.errors import InputError, OutputError
-from avgap.prepare import Prepared, result_of
+from avgap.prepare import Prepared, result_of, tell_untrained
 
 if TYPE_CHECKING:
     from avgap.data.cache_writer import CacheWriter
@@ -54,6 +54,7 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
             {"root": _root(shards[0], output)},
             found,
         )
+    tell_untrained(header.classes, clips)
     return result_of("merged", output, header, stamp.digest, clips, missing, found, started)
 
 

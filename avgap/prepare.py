@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from avgap import artifact, console
 from avgap.data import mediastate
 from avgap.data.audit import Audit, Sample
 from avgap.data.cache import SPLITS, Cache, Header, open_cache
-from avgap.data.clip import Clip, shorten
+from avgap.data.clip import SHOWN, Clip, shorten
 from avgap.data.corrupt import PROJECTED
 from avgap.data.plan import Options, Plan, make_plan
+from avgap.data.relisting import differences
 from avgap.data.shard import Shard
 from avgap.errors import InputError, OutputError
 from avgap.settings import AudioRecipe, FrameRecipe, parameters
@@ -52,18 +54,19 @@ class Prepared:
 
     def notices(self) -> list[str]:
         """The audit, a line each."""
-        return [] if self.audit is None else [f"audit: {line}" for line in self.audit.lines()]
+        lines = [] if self.audit is None else self.audit.lines()
+        return [f"audit: {console.one_line(line)}" for line in lines]
 
     def table(self) -> str:
         """Clips per split and class, and the clips that cannot be used, for a terminal."""
         names = [name for name in SPLITS if self.sizes[name]]
         rows = [
-            [console.safe(label), *(str(self.counts[name].get(label, 0)) for name in names)]
+            [console.one_line(label), *(str(self.counts[name].get(label, 0)) for name in names)]
             for label in self.classes
         ]
         rows.append(["all", *(str(self.sizes[name]) for name in names)])
         left_out = [f"{len(self.missing):,} cannot be used:"] if self.missing else []
-        left_out += [f"  {line}" for line in _reasons(self.missing)]
+        left_out += [f"  {console.one_line(line)}" for line in _reasons(self.missing)]
         return "\n".join([console.table([self.dataset, *names], rows), *left_out])
 
 
@@ -105,26 +108,12 @@ def prepare(
     started = time.monotonic()
     if output.suffix != ".h5":
         raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
-    options = Options(
-        decoder,
-        val_fraction,
-        corrupt,
-        seed,
-        splits,
-        limit,
-        shard,
-        split_by,
-        window,
-        leaks,
-        keep_sound,
-    )
+    content = (decoder, val_fraction, corrupt, seed, splits, limit, shard, split_by, window, leaks)
+    options = Options(*content, keep_sound)
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
-        missing = {clip.id: clip.broken for clip in plan.clips if clip.broken}
-        samples = [Sample(clip.id, clip.label, clip.split, clip.meta) for clip in plan.clips]
-        found = plan.audit(samples)
-        return result_of("planned", output, plan.header, None, plan.clips, missing, found, started)
-    changed = _media_changed(output, plan, force=force)
+        return _planned(plan, output, started)
+    changed = _source_changed(output, plan, force=force)
     if artifact.settle(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
         _require_readable(cache.missing, allow_missing)
@@ -135,6 +124,12 @@ def prepare(
 # ---------------------------------------------------------------- the work
 
 
+def _planned(plan: Plan, output: Path, started: float) -> Prepared:
+    missing = {clip.id: clip.broken for clip in plan.clips if clip.broken}
+    found = plan.audit(Sample(c.id, c.label, c.split, c.meta) for c in plan.clips)
+    return result_of("planned", output, plan.header, None, plan.clips, missing, found, started)
+
+
 def _make(
     plan: Plan, output: Path, allow_missing: int, workers: int | None, started: float
 ) -> Prepared:
@@ -143,8 +138,8 @@ def _make(
     from avgap.data.parts import Parts, folder_of
 
     with (
-        Parts(folder_of(output)) as parts,
         artifact.atomic(output) as part,
+        Parts(folder_of(output)) as parts,
         write_cache(part, plan.header, plan.sizes) as writer,
     ):
         missing = fill(writer, plan, parts, workers)
@@ -165,6 +160,8 @@ def _make(
         )
     parts.remove()
     kept = [clip for clip in plan.clips if clip.id not in missing]
+    if whole:
+        tell_untrained(plan.header.classes, kept)
     return result_of("made", output, plan.header, stamp.digest, kept, missing, found, started)
 
 
@@ -180,10 +177,10 @@ def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> Non
     )
 
 
-def _media_changed(output: Path, plan: Plan, *, force: bool) -> bool:
-    """Whether the same was asked of other bytes than lie there now.
+def _source_changed(output: Path, plan: Plan, *, force: bool) -> bool:
+    """Whether the same was asked of other media, or of another list of clips, than lie there now.
 
-    Raises OutputError where it was, without force.
+    Raises OutputError with what changed where it was, without force.
     """
     try:
         cache = open_cache(output)
@@ -192,10 +189,13 @@ def _media_changed(output: Path, plan: Plan, *, force: bool) -> bool:
     if artifact.compare(cache.stamp.question, plan.question._replace(inputs=cache.stamp.inputs)):
         return False  # another question: `settle` tells
     changed = mediastate.changes(plan.clips, cache.column(mediastate.COLUMN))
+    what = f"other media: {len(changed):,} of {len(plan.clips):,} clips changed"
+    if not changed and cache.stamp.inputs != plan.question.inputs:
+        changed = differences(cache, plan.clips)
+        what = "another list of clips"
     if changed and not force:
         raise OutputError(
-            f"{cache.path} was made from other media: {len(changed):,} "
-            f"of {len(plan.clips):,} clips changed",
+            f"{cache.path} was made from {what}",
             shorten(changed, _CHANGES_SHOWN),
             "--force to make it again, or another -o",
         )
@@ -212,8 +212,27 @@ def _require_readable(missing: Mapping[str, str], allowed: int) -> None:
         )
 
 
+def tell_untrained(classes: Sequence[str], clips: Iterable[Clip]) -> None:
+    """Warn of classes of which no clip is left for training."""
+    trained = {clip.label for clip in clips if clip.split == "train"}
+    if untrained := [name for name in classes if name not in trained]:
+        names = ", ".join(map(console.one_line, shorten(untrained, 5)))
+        console.warn(
+            f"no clip of train is left of {len(untrained)} of {len(classes)} classes: {names}"
+        )
+
+
 def _reasons(missing: Mapping[str, str]) -> list[str]:
-    return shorten([f"{id}: {reason}" for id, reason in missing.items()])
+    """A line per clip; where they are many, some of every kind of reason."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for id, reason in missing.items():
+        # What names, times and sizes have, and words do not, is a digit, a dot or an underscore.
+        kind = re.sub(r"\S*[\d._]\S*", "…", reason)
+        kinds[kind].append(f"{id}: {reason}")
+    if len(missing) <= SHOWN:
+        return [f"{id}: {reason}" for id, reason in missing.items()]
+    each = max(1, SHOWN // len(kinds))
+    return shorten([line for lines in kinds.values() for line in shorten(lines, each)], 2 * SHOWN)
 
 
 # ---------------------------------------------------------------- the result

@@ -194,7 +194,7 @@ def test_unusable_clips_are_listed_with_their_reasons_unless_allowed(tmp_path, m
     assert re.fullmatch(
         r"error: 4 clips cannot be used\n"
         r"  x-cut: .*\n"
-        r"  x-mute: no sound in it, and no audio file is given\n"
+        r"  x-mute: mute.mp4: no sound in it, and no audio file is given\n"
         r"  x-none: none.mp4: no such file\n"
         r"  x-zero: zero.mp4: the file is empty \(zero bytes\)\n"
         r"  try: --allow-missing 4 to leave them out\n",

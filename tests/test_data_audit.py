@@ -49,8 +49,8 @@ def test_the_same_bytes_and_window_are_the_same_content_whenever_they_were_writt
     )
     assert found.duplicates == [["train/1", "train/2", "test/3"], ["train/7", "train/8"]]
     assert found.lines() == [
-        "1 times the same content within a split: train/7 = train/8",
-        "1 times the same content ACROSS splits: train/1 = train/2 = test/3",
+        "1 group of the same content within a split: train/7 = train/8",
+        "1 group of the same content ACROSS splits: train/1 = train/2 = test/3",
     ]
 
 
@@ -92,4 +92,26 @@ def test_published_counts_are_told_where_they_differ():
     assert look(published=compare_counts(listing), notes=["so"]).lines() == [
         "so",
         "clips: 3 published, 2 here",
+    ]
+
+
+def test_clips_read_from_several_kinds_of_files_are_told():
+    found = look(
+        sample("1", video="v/1.flv", audio="w/1.wav"),
+        sample("2", video="v/2.FLV", audio="m/2.mp3"),
+        sample("3", video="v/3.flv"),
+        sample("4", image="no media"),
+    )
+    assert found.sources == {
+        "video": {".flv": 3},
+        "audio": {".mp3": 1, ".wav": 1, "own track": 1},
+    }
+    assert found.lines() == ["audio is of several kinds: .mp3 for 1, .wav for 1, own track for 1"]
+    assert look(sample("1", video="fps/1")).sources["video"] == {"frames": 1}
+
+
+def test_long_groups_of_the_same_content_are_cut():
+    found = look(*(sample(f"{n}", files="9 100 aa") for n in range(6)))
+    assert found.lines() == [
+        "1 group of the same content within a split: train/0 = train/1 = train/2 = 3 more"
     ]

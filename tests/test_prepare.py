@@ -100,7 +100,7 @@ def test_all_broken_clips_are_listed_at_once_and_no_cache_is_written(broken, tmp
     assert "cut short" in lines[0]
     assert lines[1:] == [
         "  empty.mp4: empty.mp4: the file is empty (zero bytes)",
-        "  mute.mp4: no sound in it, and no audio file is given",
+        "  mute.mp4: mute.mp4: no sound in it, and no audio file is given",
         "  no.mp4: no.mp4: no such file",
         "  pointer.mp4: pointer.mp4: a Git LFS pointer, not the media itself "
         "(git lfs pull fetches it)",

@@ -59,6 +59,11 @@ def safe(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """The text as `safe` shows it, its newlines and tabs as escapes, too: a name within a line."""
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 # ---------------------------------------------------------------- results
 
 

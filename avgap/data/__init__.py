@@ -25,3 +25,4 @@ DATASETS: dict[str, Callable[[Path], Listing]] = {
     "kinetics-sounds": kinetics_sounds,
     "vggsound": vggsound,
 }
+FILES = {"csv", "embeddings", "demo"}  # whose root may be one file

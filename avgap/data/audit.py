@@ -6,10 +6,11 @@ Computed from the cache's own columns, so that a merged cache is audited like an
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import combinations
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from avgap.data import mediastate
@@ -36,7 +37,8 @@ class Audit:
     s. duplicates: groups of clips of the same media and window, each as SPLIT/ID. shared: per kind
     (speaker, recording, video) and pair of splits the names in both. contradictions: recordings
     whose clips in one split have several labels. published: what the authors count beside what was
-    found, where the two differ. notes: sentences.
+    found, where the two differ. notes: sentences. sources: clips per kind of file, for video and
+    audio: the ending, "frames" for a folder of pictures, "own track" for a video's own sound.
     """
 
     counts: dict[str, dict[str, int]]
@@ -46,10 +48,11 @@ class Audit:
     contradictions: dict[str, list[str]]
     published: dict[str, dict[str, int]]
     notes: list[str]
+    sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The audit as a record for JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def lines(self) -> list[str]:
         """What is worth knowing, one line each; the counts are left to tables."""
@@ -59,23 +62,29 @@ class Audit:
             for what, count in self.published.items()
         ]
         lines += [
+            f"{what} is of several kinds: "
+            + ", ".join(f"{kind} for {count:,}" for kind, count in kinds.items())
+            for what, kinds in self.sources.items()
+            if len(kinds) > 1
+        ]
+        lines += [
             f"{split}: {of['min']:g} to {of['max']:g} s, median {of['median']:g} s"
             for split, of in self.seconds.items()
         ]
         lines += self._duplicates()
         for kind, pairs in self.shared.items():
             for pair, names in pairs.items():
-                lines += _listed(f"{kind}s in both {pair}", names)
+                lines += _listed(kind, f"in both {pair}", names)
         for split, names in self.contradictions.items():
-            lines += _listed(f"recordings of {split} with several labels", names)
+            lines += _listed("recording", f"of {split} with several labels", names)
         return lines
 
     def _duplicates(self) -> list[str]:
         across = [group for group in self.duplicates if len(_splits_of(group)) > 1]
         within = [group for group in self.duplicates if len(_splits_of(group)) == 1]
         return [
-            *_listed("times the same content within a split", [" = ".join(g) for g in within]),
-            *_listed("times the same content ACROSS splits", [" = ".join(g) for g in across]),
+            *_listed("group", "of the same content within a split", [_equal(g) for g in within]),
+            *_listed("group", "of the same content ACROSS splits", [_equal(g) for g in across]),
         ]
 
 
@@ -104,6 +113,7 @@ def audit(
         _contradictions(by_split),
         {what: dict(count) for what, count in published.items()},
         list(notes),
+        _sources(rows),
     )
 
 
@@ -132,6 +142,18 @@ def _length(meta: Mapping[str, str]) -> float | None:
         return float(meta["seconds"])
     ends = meta.get("start"), meta.get("end")
     return float(ends[1]) - float(ends[0]) if ends[0] and ends[1] else None
+
+
+def _sources(rows: Sequence[Sample]) -> dict[str, dict[str, int]]:
+    """What the clips' video and audio are read from; only where there are media."""
+    media = [row.meta for row in rows if row.meta.get("video")]
+    kinds = {
+        "video": Counter(PurePosixPath(meta["video"]).suffix.lower() or "frames" for meta in media),
+        "audio": Counter(
+            PurePosixPath(meta.get("audio", "")).suffix.lower() or "own track" for meta in media
+        ),
+    }
+    return {what: dict(sorted(counts.items())) for what, counts in kinds.items() if counts}
 
 
 def _duplicates(rows: Sequence[Sample]) -> list[list[str]]:
@@ -179,8 +201,15 @@ def _splits_of(group: Sequence[str]) -> set[str]:
     return {name.split("/", 1)[0] for name in group}
 
 
-def _listed(what: str, names: Sequence[str]) -> list[str]:
+def _listed(kind: str, what: str, names: Sequence[str]) -> list[str]:
+    """One line, such as "2 speakers in both train and val: 1001; 1002"; none without names."""
     if not names:
         return []
+    ending = "" if len(names) == 1 else "s"
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return [f"{len(names):,} {what}: {'; '.join(names[:_SHOWN])}{more}"]
+    return [f"{len(names):,} {kind}{ending} {what}: {'; '.join(names[:_SHOWN])}{more}"]
+
+
+def _equal(group: Sequence[str]) -> str:
+    more = f" = {len(group) - _SHOWN:,} more" if len(group) > _SHOWN else ""
+    return " = ".join(group[:_SHOWN]) + more

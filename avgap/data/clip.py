@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SHOWN = 20
+SHOWN = 20  # lines of a list of problems
 _K = TypeVar("_K", bound=Hashable)
 
 
@@ -69,6 +70,7 @@ class Listing:
 
 def check_file(path: Path) -> None:
     """Raise MediaError for what can be told without decoding: missing, empty, a Git LFS pointer."""
+    check_name(path)
     if not path.exists():
         raise MediaError("no such file")
     if not path.is_file():
@@ -82,6 +84,14 @@ def check_file(path: Path) -> None:
         raise MediaError("the file is empty (zero bytes)")
     if head.startswith(b"version https://git-lfs"):
         raise MediaError("a Git LFS pointer, not the media itself (git lfs pull fetches it)")
+
+
+def check_name(path: Path) -> None:
+    """Raise MediaError for a path that is no text: neither decoders nor a cache can hold it."""
+    try:
+        os.fspath(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise MediaError("its path is not UTF-8: rename it") from error
 
 
 def natural_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -102,7 +112,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[matches[0]] if matches else None
 
 
-def shorten(lines: Sequence[str], shown: int = _SHOWN) -> list[str]:
+def shorten(lines: Sequence[str], shown: int = SHOWN) -> list[str]:
     """The first lines, and how many more there are."""
     more = len(lines) - shown
     return [*lines[:shown], *([f"and {more:,} more"] if more > 0 else [])]

@@ -54,7 +54,8 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
         hint = f"a table with the columns {', '.join(_REQUIRED)}"
         raise InputError(f"{table} does not exist", hint=hint) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table} cannot be read as CSV", [str(error)]) from error
+        remedy = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None
+        raise InputError(f"{table} cannot be read as CSV", [str(error)], remedy) from error
 
 
 def _require_columns(columns: dict[str, str], table: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,13 +66,15 @@ def decode(clip: Clip, job: Job) -> Decoded:
         return Decoded(*clip.features)
     if isinstance(job.audio, Embedding) or isinstance(job.frames, Embedding):
         raise MediaError("it has no embeddings")
-    before = mediastate.states(clip)
-    corruption = job.corruption if clip.id in job.spoiled else None
-    visual = _frames(clip, job.frames, job.decoder)
     source = clip.audio or clip.video
     if source is None:
         raise MediaError("neither a video nor an audio file is named")
-    wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
+    before = mediastate.states(clip)
+    corruption = job.corruption if clip.id in job.spoiled else None
+    with _told(clip.video):
+        visual = _frames(clip, job.frames, job.decoder)
+    with _told(source):
+        wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
     seconds = wave.size / job.audio.sample_rate
     if corruption is not None and corruption.modality == "visual":
         visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
@@ -83,6 +86,15 @@ def decode(clip: Clip, job: Job) -> Decoded:
     }
     sound = playable(wave, job.audio) if job.keep_sound else None
     return Decoded(spectrogram(wave, job.audio), visual, meta, sound)
+
+
+@contextmanager
+def _told(path: Path | None) -> Iterator[None]:
+    """Let a reason begin with the name of the file that it is about, as `why_broken` does."""
+    try:
+        yield
+    except MediaError as error:
+        raise MediaError(f"{path.name}: {error}" if path else str(error)) from error
 
 
 def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from avgap.data.clip import MediaError, check_file
+from avgap.data.clip import MediaError, check_file, check_name
+from avgap.errors import InputError
 
 # Where a clip has several files, the first kind here that is more than a Git LFS pointer is taken.
 VIDEOS = (".flv", ".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
@@ -27,14 +28,14 @@ def find_media(root: Path, key: Callable[[str], str | None] = lambda stem: stem)
     """Every media file under root by its key.
 
     key: from a name without its ending to what a clip is known by; None: no clip's file. A folder
-    of pictures has the key of its own name and stands in for a video that is not there. Hidden
-    folders are passed over.
+    of pictures has the key of its own name and stands in for a video that is not there or cannot
+    be used. Links to folders are followed, hidden folders passed over.
+    Raises InputError: a folder that cannot be read.
     """
     found: dict[str, dict[str, list[Path]]] = {
         kind: defaultdict(list) for kind in ("videos", "sounds", "pictures")
     }
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, names in _walk(root):
         pictures = False
         for name in sorted(names):
             stem, ending = os.path.splitext(name)  # noqa: PTH122 (a Path per file is slow)
@@ -45,9 +46,28 @@ def find_media(root: Path, key: Callable[[str], str | None] = lambda stem: stem)
         if pictures and (known := key(Path(place).name)) is not None:
             found["pictures"][known].append(Path(place))
     videos = {name: _best(paths, VIDEOS) for name, paths in found["videos"].items()}
-    folders_of = {name: paths[0] for name, paths in found["pictures"].items()}
+    for name, (folder, *_) in found["pictures"].items():
+        if name not in videos or why_broken(videos[name]):
+            videos[name] = folder
     sounds = {name: _best(paths, SOUNDS) for name, paths in found["sounds"].items()}
-    return Media({**folders_of, **videos}, sounds)
+    return Media(videos, sounds)
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder from root on, once, however many links lead there, with its files' names."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename} cannot be read", [error.strerror or str(error)])
+
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        about = os.stat(place)  # noqa: PTH116 (a Path per folder is slow)
+        if (about.st_dev, about.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield place, names
 
 
 def why_broken(*paths: Path | None) -> str:
@@ -57,8 +77,8 @@ def why_broken(*paths: Path | None) -> str:
     reasons = []
     for path in paths:
         try:
-            if path is not None and not path.is_dir():
-                check_file(path)
+            if path is not None:
+                (check_name if path.is_dir() else check_file)(path)
         except MediaError as error:
             reasons.append(f"{path.name}: {error}" if path else "")
     return "; ".join(reasons)

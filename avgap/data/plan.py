@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from avgap import artifact
 from avgap.artifact import Question
-from avgap.data import DATASETS, mediastate
+from avgap.data import DATASETS, FILES, mediastate
 from avgap.data.audio import check_recipe
 from avgap.data.audit import Audit, Sample, audit, compare_counts
 from avgap.data.cache import FORMAT, SPLITS, Header
@@ -93,6 +93,8 @@ def make_plan(
     frame_rate(frames.sampling)
     if not root.exists() and dataset != "demo":
         raise InputError(f"{root} does not exist")
+    if root.is_file() and dataset not in FILES:
+        raise InputError(f"{root} is a file, not the folder of {dataset}")
     corruption = None if options.corrupt is None else parse(options.corrupt)
     listing = DATASETS[dataset](root)
     clips, notes, ways = _in_splits(listing, root, options)

@@ -108,7 +108,8 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a list", [str(error)]) from error
+        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None
+        raise InputError(f"{path} cannot be read as a list", [str(error)], hint) from error
 
 
 def stem(name: str) -> str:

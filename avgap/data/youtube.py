@@ -65,7 +65,9 @@ def vggsound(root: Path) -> Listing:
     Raises InputError: no table, rows that are not of this form.
     """
     places = [folder / "vggsound.csv" for folder in (root, root / "data")]
-    table = next((place for place in places if place.exists()), places[0])
+    table = next((place for place in places if place.exists()), None)
+    if table is None:
+        raise InputError(f"{places[0]} does not exist", hint="the folder that holds vggsound.csv")
     media = find_media(root, _segment)
     found, problems = [], []
     for number, cells in lines_of(table):
