@@ -240,6 +240,25 @@ Augment = Annotated[
     ),
 ]
 
+MethodName = Annotated[
+    str,
+    Argument(
+        metavar="METHOD",
+        help="audio-only, visual-only, concat, joint, g-blending, ogm-ge, greedy, pmr, agm, mla, "
+        "dr, opm, opm-ogm or mmpareto.",
+        show_default=False,
+    ),
+]
+Assignments = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method; may be given again for others.",
+        show_default=False,
+    ),
+]
+
 LrSchedule = Annotated[
     Literal["constant", "step", "cosine"],
     Option("--lr-schedule", help="Over the epochs of the phase.", rich_help_panel=_TRAIN),

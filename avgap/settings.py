@@ -166,6 +166,10 @@ class Adaptive:
     keep_optimizer: bool = False  # Table 3, "same state"
 
 
+# As many as warm-up and adaptation have together, so that methods are compared at equal cost.
+BASELINE_EPOCHS = Training.epochs + Adaptive.steps * Adaptive.epochs
+
+
 def parameters(settings: Any) -> dict[str, Any]:
     """The fields of a settings object by name, as an artifact records them."""
     return {field.name: getattr(settings, field.name) for field in fields(settings)}

@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from avgap.cli import app
 
-COMMANDS = ("prepare", "merge", "warmup", "gaps", "fitgmm", "adapt", "evaluate", "report", "demo")
+COMMANDS = (
+    *("prepare", "merge", "warmup", "gaps", "fitgmm", "adapt", "baseline", "evaluate"),
+    *("report", "demo"),
+)
 _INTRODUCTION = """# Commands
 
 Made from the program's help by `python docs/make_commands.py`. Every command takes `--json` (one

@@ -12,10 +12,10 @@ import torch
 from media import write_video
 from sklearn.metrics import balanced_accuracy_score
 
-from avgap import figures, metrics, models, warmup
+from avgap import figures, metrics, models
 from avgap.data import DATASETS
 from avgap.data.cache import open_cache
-from avgap.methods import Batch
+from avgap.methods import Batch, registry
 from avgap.models.audiovisual import Logits
 from avgap.prepare import prepare
 from avgap.settings import AudioRecipe, FrameRecipe
@@ -79,7 +79,7 @@ def test_the_methods_loss_is_that_of_its_formula():
     first = 0.9 * np.log1p(np.exp(-2)) + 0.1 * np.log1p(np.exp(2))
     second = 0.9 * np.log1p(np.exp(1)) + 0.1 * np.log1p(np.exp(-1))
     assert loss.total.item() == pytest.approx((first + second) / 2, rel=1e-6)
-    assert "joint" in warmup.LOSSES
+    assert "joint" in registry.METHODS
 
 
 def test_the_metric_agrees_with_scikit_learn():
@@ -102,7 +102,7 @@ def test_the_page_names_what_is_there():
     for module, name in (
         (models, "PICTURE_ENCODERS"),
         (models, "VECTOR_ENCODERS"),
-        (warmup, "LOSSES"),
+        (registry, "METHODS"),
         (metrics, "METRICS"),
         (figures, "FIGURES"),
     ):

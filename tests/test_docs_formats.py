@@ -18,6 +18,7 @@ import torch
 from avgap import artifact, report
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
+from avgap.baseline import baseline
 from avgap.evaluate import evaluate
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
@@ -49,6 +50,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     last = adapt(cache, start, run / "adapt", settings=Adaptive(steps=1, epochs=1)).path
     one = Adaptive(steps=1, epochs=1)
     adapt(cache, start, folder / "given", settings=one, gmm=run / "gmm.json")
+    chosen = ["ends=1", "noise=false"]
+    baseline("ogm-ge", cache, folder / "ogm", assignments=chosen, network=small, settings=settings)
     evaluate(cache, start, run / "warmup" / "metrics.json")
     evaluate(cache, last, run / "adapt" / "metrics.json")
     report.page([run], folder / "report.html")
@@ -92,7 +95,8 @@ def keys_of(record: Mapping[str, Any]) -> Iterator[str]:
 def question_of(path: Path) -> set[str]:
     """The names in a stamp that differ from format to format."""
     stamp = read_stamp(path)
-    return {*stamp.inputs, *stamp.hints, *keys_of(stamp.parameters)}
+    names = {re.sub("^set_.*", "set_NAME", name) for name in keys_of(stamp.parameters)}
+    return {*stamp.inputs, *stamp.hints, *names}
 
 
 def fields_of_cache(made: Path) -> set[str]:
@@ -119,7 +123,7 @@ def fields_of_json(path: Path) -> set[str]:
 
 def fields_of_checkpoint(made: Path) -> set[str]:
     found = set()
-    for place in ("run/warmup", "fused", "run/adapt", "given"):
+    for place in ("run/warmup", "fused", "run/adapt", "given", "ogm"):
         content = torch.load(made / place / "checkpoint.pt", weights_only=True)
         found |= {*content} - {*_STAMP}
         found |= {*content["description"], *content["progress"], *content["optimizer"]}

@@ -1,7 +1,7 @@
 """Training methods: each owns one step of the loop and nothing else.
 
-A new method: a frozen dataclass of settings with `step`, in a file of its own, one line in the
-registry of `baseline.py`, and a test of its loss on numbers computed by hand. What a method keeps
+A new method: a frozen dataclass of settings with `step`, in a file of its own, one line in
+`registry.py`, and a test of its loss on numbers computed by hand. What a method keeps
 from batch to batch are tensors in `Now.state`, changed in place: they are saved with every
 checkpoint, and a captured graph goes on reading them.
 """
@@ -79,17 +79,22 @@ class Epoch(NamedTuple):
 class Method(Protocol):
     """A training method: `step`, and what few methods need besides, each with a default.
 
-    network: the variant of the model (`models.NETWORKS`). turns: updates of the weights per batch.
-    graph: whether a step may be captured: no chance but by Now.generator, no branch on a value.
-    partial: whether an update leaves some parameters without gradient. distributed: whether the
-    loss is a mean over samples, so that processes can share a batch.
+    turns: updates of the weights per batch. graph: whether a step may be captured: no chance but
+    by Now.generator, no branch on a value. partial: whether an update leaves some parameters
+    without gradient. distributed: whether the loss is a mean over samples, so that processes can
+    share a batch. passes: forward passes of the network that an update of a batch costs.
     """
 
-    network: ClassVar[str] = "concat"
     turns: ClassVar[int] = 1
     graph: ClassVar[bool] = True
     partial: ClassVar[bool] = False
     distributed: ClassVar[bool] = True
+    passes: ClassVar[int] = 1
+
+    @property
+    def network(self) -> str:
+        """The variant of the model, of `models.NETWORKS`."""
+        return "concat"
 
     def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """The loss of one batch. Never waits for the device."""

@@ -11,8 +11,11 @@ from torch import nn
 
 from avgap.errors import UsageError, unknown
 from avgap.models.audiovisual import AudioVisual, Statistics
+from avgap.models.gated import Gated
+from avgap.models.heads import SeparateHeads, shared_head, shared_head_mean
 from avgap.models.resnet import resnet18
 from avgap.models.small import small
+from avgap.models.unimodal import audio_only, visual_only
 from avgap.models.vector import identity, mlp
 
 # A new encoder: a function from the input's shape to a module giving (N, d), `.features` = d.
@@ -27,7 +30,15 @@ VECTOR_ENCODERS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {  # of emb
 ENCODERS = PICTURE_ENCODERS | VECTOR_ENCODERS
 # A variant of the network: (audio encoder, visual encoder, classes, statistics) → a module that
 # gives Logits. Most methods train the paper's own.
-NETWORKS: dict[str, Callable[..., AudioVisual]] = {"concat": AudioVisual}
+NETWORKS: dict[str, Callable[..., AudioVisual]] = {
+    "concat": AudioVisual,
+    "audio-only": audio_only,
+    "visual-only": visual_only,
+    "gated": Gated,
+    "shared-head": shared_head,
+    "shared-head-mean": shared_head_mean,
+    "separate-heads": SeparateHeads,
+}
 
 
 @dataclass(frozen=True)

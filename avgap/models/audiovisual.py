@@ -81,22 +81,26 @@ class AudioVisual(nn.Module):
         self.register_buffer(f"{name}_mean", centre, persistent)
         self.register_buffer(f"{name}_std", scale, persistent)
 
-    def encode(self, audio: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """φ^a (N, d_a), φ^v (N, d_v) of audio (N, F, T) and frames (N, K, 3, H, W) in 0…255.
-
-        Of embeddings: audio (N, d) and frames (N, 1, d).
-        """
+    def encode_audio(self, audio: Tensor) -> Tensor:
+        """φ^a (N, d_a) of audio (N, F, T), or of embeddings (N, d)."""
         # Standardised before any cast: a raw log spectrogram reaches −16, where bf16 steps by 0.06.
         audio = (audio.float() - self.audio_mean) / self.audio_std
+        features: Tensor = self.audio_encoder(audio[:, None])
+        return features
+
+    def encode_visual(self, frames: Tensor) -> Tensor:
+        """φ^v (N, d_v) of frames (N, K, 3, H, W) in 0…255, or of embeddings (N, 1, d)."""
         frames = (frames.float() - self.visual_mean) / self.visual_std
         n, k = frames.shape[:2]
-        phi_audio = self.audio_encoder(audio[:, None])
-        phi_visual = self.visual_encoder(frames.flatten(0, 1)).view(n, k, -1).mean(dim=1)
-        return phi_audio, phi_visual
+        features: Tensor = self.visual_encoder(frames.flatten(0, 1)).view(n, k, -1).mean(dim=1)
+        return features
 
-    def forward(self, audio: Tensor, frames: Tensor) -> Logits:
-        """Unimodal logits W^a φ^a + b/2 and W^v φ^v + b/2. Eq. 3."""
-        phi_audio, phi_visual = self.encode(audio, frames)
+    def encode(self, audio: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """φ^a (N, d_a) and φ^v (N, d_v)."""
+        return self.encode_audio(audio), self.encode_visual(frames)
+
+    def classify(self, phi_audio: Tensor, phi_visual: Tensor) -> Logits:
+        """Unimodal logits W^a φ^a + b/2 and W^v φ^v + b/2, in fp32. Eq. 3."""
         with torch.autocast(phi_audio.device.type, enabled=False):
             d = self.audio_features
             weight_audio, weight_visual = self.head.weight[:, :d], self.head.weight[:, d:]
@@ -105,3 +109,7 @@ class AudioVisual(nn.Module):
                 linear(phi_audio.float(), weight_audio, half_bias),
                 linear(phi_visual.float(), weight_visual, half_bias),
             )
+
+    def forward(self, audio: Tensor, frames: Tensor) -> Logits:
+        """The logits of raw inputs. Eq. 1–3."""
+        return self.classify(*self.encode(audio, frames))

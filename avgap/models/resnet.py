@@ -15,6 +15,7 @@ class ResNet18(nn.Module):
     """
 
     features = 512
+    widths = (64, 128, 256, 512)
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,6 +37,13 @@ class ResNet18(nn.Module):
         """(N, C, H, W) → (N, 512)."""
         features: Tensor = self.body(x)
         return features
+
+    def stage(self, number: int, x: Tensor) -> Tensor:
+        """The numbered group of blocks, 0…3 (0 with the stem): (N, C, H, W) → (N, C′, H′, W′)."""
+        if number == 0:
+            x = self.body.maxpool(self.body.relu(self.body.bn1(self.body.conv1(x))))
+        out: Tensor = getattr(self.body, f"layer{number + 1}")(x)
+        return out
 
 
 def resnet18(shape: tuple[int, ...]) -> ResNet18:

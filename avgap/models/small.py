@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 _WIDTHS = (16, 32, 64, 128)
 _GROUPS = 8
+_LAYERS = 3  # per stage: convolution, norm, ReLU
 
 
 class Small(nn.Module):
     """Four 3×3 convolutions of stride 2, each with group norm and ReLU: (N, C, H, W) → (N, 128)."""
 
     features = _WIDTHS[-1]
+    widths = _WIDTHS
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -33,6 +35,12 @@ class Small(nn.Module):
         """(N, C, H, W) → (N, 128)."""
         features: Tensor = self.body(x)
         return features
+
+    def stage(self, number: int, x: Tensor) -> Tensor:
+        """The numbered convolution with its norm and ReLU, 0…3: (N, C, H, W) → (N, C′, H′, W′)."""
+        start = _LAYERS * number
+        out: Tensor = self.body[start : start + _LAYERS](x)
+        return out
 
 
 def small(shape: tuple[int, ...]) -> Small:

@@ -1,0 +1,122 @@
+"""Adaptive gradient modulation (Li et al., ICCV 2023).
+
+A modality's own part of the output is its Shapley value, f_a = ½ [f(a, v) − f(0, v) + f(a, 0)]
+(Eq. 3–4), where 0 is the absent input. s_m is its mean −log p of the true class (Eq. 5), τ the
+ratio that the running means of s would have, and κ_m = exp(α · min(τ_m − r_m, 10)) scales what of
+the gradient flows through f_m (Eq. 8–10). f(0, v) and f(a, 0) are computed in evaluation mode
+with gradient, as in the published code. Here the fused output is a sum over the modalities, so
+f(0, v) and f(a, 0) need one more pass of either encoder, and one sample of silence and blank.
+The absent input is the mean one, zero after standardisation; the code's zero spectrogram, not
+standardised, is a loud sound. Where the code ends the modulation (`ends`) it keeps the last κ;
+here κ is 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods.bounds import Epoch, NotNegative
+from avgap.methods.modulation import Pair, within
+from avgap.models.audiovisual import AudioVisual, Logits
+from avgap.models.scores import true_class_prob
+
+_LEAST = 1e-8  # a probability below counts as this; the code
+_STEEPEST = 10.0  # bound of τ − r; the code
+_LARGE = 1.0  # a gradient of the head beyond this calls for clipping, to this norm; the code
+
+
+def scaled(tensor: Tensor, factor: Tensor) -> Tensor:
+    """The tensor, whose gradient is multiplied by the factor."""
+    part = tensor * factor
+    return tensor.detach() + (part - part.detach())  # to the last bit, however large the factor
+
+
+def shapley(both: Logits, audio_alone: Logits, visual_alone: Logits) -> Pair:
+    """f_a and f_v, (N, M): ½ [f(a, v) − f(0, v) + f(a, 0)] and its mirror. Eq. 3–4."""
+    difference = (audio_alone.fused - visual_alone.fused) / 2
+    return Pair(both.fused / 2 + difference, both.fused / 2 - difference)
+
+
+def kappa(score: Pair, mean: Pair, alpha: float) -> Pair:
+    """κ_a and κ_v. score: s of the batch, mean: its running mean, scalars. Eq. 8–10.
+
+    r_a = exp(s_v − s_a) and τ_a = exp(s̄_v − s̄_a): above one where the sound leads.
+    """
+    lead, usual = score.visual - score.audio, mean.visual - mean.audio
+    return Pair(
+        torch.exp(alpha * (usual.exp() - lead.exp()).clamp(max=_STEEPEST)),
+        torch.exp(alpha * ((-usual).exp() - (-lead).exp()).clamp(max=_STEEPEST)),
+    )
+
+
+@dataclass(frozen=True)
+class Agm(Method):
+    """CE(f_a + f_v), its gradient through f_m scaled by κ_m."""
+
+    alpha: NotNegative = 1.5  # the authors' answer on CREMA-D; the command line's default is 1
+    starts: Epoch = 0  # first modulated epoch, from 0; the code
+    ends: Epoch = 1500  # last; the authors' number of epochs (their command line: 20)
+    passes: ClassVar[int] = 2
+
+    def initial(self, model: AudioVisual) -> dict[str, Tensor]:
+        """The running means s̄_a, s̄_v and the number of steps in them."""
+        device = model.head.weight.device
+        return {
+            "scores": torch.zeros(2, dtype=torch.float64, device=device),
+            "steps": torch.zeros((), dtype=torch.float64, device=device),
+        }
+
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+        """The loss of one batch; the running means take the batch in after κ is known."""
+        both = model(batch.audio, batch.frames)
+        parts = shapley(both, *self._alone(model, batch))
+        score = self._score(parts, batch.label, now)
+        mean = now.state["scores"]
+        k = kappa(Pair(*score.unbind()), Pair(*mean.unbind()), self.alpha)
+        now.state["steps"].add_(1)
+        mean.add_((score - mean) / now.state["steps"])
+        on = within(now, self.starts, self.ends)
+        k = Pair(*(torch.where(on, value, 1.0).to(both.audio.dtype) for value in k))
+        loss = cross_entropy(
+            scaled(parts.audio, k.audio) + scaled(parts.visual, k.visual), batch.label
+        )
+        return Loss(loss, {"fused": loss, "kappa_audio": k.audio, "kappa_visual": k.visual})
+
+    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+        """The gradient, clipped to norm 1 where an element of the head's exceeds 1."""
+        loss.total.backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        norm = torch.stack([g.norm() for g in gradients]).norm()
+        head = model.head.weight.grad
+        assert head is not None
+        large = head.abs().max() > _LARGE
+        factor = torch.where(large, (_LARGE / (norm + 1e-6)).clamp(max=1.0), 1.0)
+        for gradient in gradients:
+            gradient.mul_(factor)
+
+    def _alone(self, model: AudioVisual, batch: Batch) -> tuple[Logits, Logits]:
+        """f(a, 0) and f(0, v) in evaluation mode, with gradient."""
+        silence = model.audio_mean.expand_as(batch.audio[:1])
+        blank = model.visual_mean.expand_as(batch.frames[:1])
+        training = model.training
+        model.eval()
+        present = model.encode(batch.audio, batch.frames)
+        absent = model.encode(silence, blank)
+        model.train(training)
+        return (
+            model.classify(present[0], absent[1].expand_as(present[1])),
+            model.classify(absent[0].expand_as(present[0]), present[1]),
+        )
+
+    def _score(self, parts: Pair, label: Tensor, now: Now) -> Tensor:
+        """s_a and s_v: the mean −log p of the true class over the whole batch, (2,)."""
+        losses = [-true_class_prob(z.detach(), label).clamp_min(_LEAST).log().sum() for z in parts]
+        count = torch.full_like(losses[0], len(label))
+        sums: Tensor = now.over_ranks(torch.stack([*losses, count]).double())
+        return sums[:2] / sums[2]

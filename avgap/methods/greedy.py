@@ -1,0 +1,102 @@
+"""Balanced multi-modal learning (Wu et al., ICML 2022, "the greedy nature of learning").
+
+A network with gates between the modalities (MMTM) learns fast along one modality and neglects the
+other's bypass. How fast, is the conditional learning speed: the sum over steps of ‖∇θ‖²/‖θ‖² of
+the gates' parameters over that of the encoder's and head's (Eq. 4–5); its logarithms differ by
+d = log BDR_a − log BDR_v. When |d| > ε, the gates of the modality with the higher one stand still
+at their running means for Q steps (Alg. 1). The loss is L_a + L_v of two heads.
+
+The published code is for two views of 3-D models and updates the second branch's running mean by
+the first's gates, also in evaluation; here each by its own, in training. Its rates (SGD 0.1, no
+momentum, batches of 8) are for that data: here the loop's hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods.bounds import Count, Epoch, NotNegative
+from avgap.models.audiovisual import AudioVisual
+from avgap.models.gated import Gated
+
+_TINY = 1e-30
+
+
+def speed(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """‖∇θ‖² / ‖θ‖² of some parameters together, a float64 scalar. Eq. 4."""
+    held = [p for p in parameters if p.grad is not None]
+    gradients = torch.stack([p.grad.double().square().sum() for p in held if p.grad is not None])
+    weights = torch.stack([p.detach().double().square().sum() for p in held])
+    return gradients.sum() / weights.sum()
+
+
+def speed_gap(sums: Tensor) -> Tensor:
+    """d = log₁₀(bypass_a / main_a) − log₁₀(bypass_v / main_v) of the sums of speeds. Eq. 5.
+
+    sums: (4,), of audio's and visual's bypass, of audio's and visual's main parameters.
+    """
+    logs = sums.clamp_min(_TINY).log10()
+    return (logs[0] - logs[2]) - (logs[1] - logs[3])
+
+
+@dataclass(frozen=True)
+class Greedy(Method):
+    """L_a + L_v of the gated network, the faster modality's gates frozen for a while."""
+
+    epsilon: NotNegative = 0.01  # ε of |d|; the code
+    window: Count = 5  # Q, steps of standing still; the code
+    starts: Epoch = 1  # first epoch that may freeze, from 0; the code's second
+    network: ClassVar[str] = "gated"
+    distributed: ClassVar[bool] = False  # running means of each process's own batches
+
+    def initial(self, model: AudioVisual) -> dict[str, Tensor]:
+        """Sums of speeds, steps left to stand still, and which modality does."""
+        device = next(model.parameters()).device
+        return {
+            "sums": torch.zeros(4, dtype=torch.float64, device=device),
+            "left": torch.zeros((), device=device),
+            "frozen": torch.zeros(2, device=device),
+        }
+
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+        """L_a + L_v of one batch; how much of it stood still, in the log."""
+        assert isinstance(model, Gated)
+        # The state changes in the backward pass: what the graph reads is a copy.
+        frozen = now.state["frozen"].clone()
+        logits = model(batch.audio, batch.frames, frozen)
+        audio, visual = (cross_entropy(z, batch.label) for z in (logits.audio, logits.visual))
+        terms = {"audio": audio, "visual": visual}
+        still = dict(zip(("frozen_audio", "frozen_visual"), frozen, strict=True))
+        return Loss(audio + visual, {**terms, **still})
+
+    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+        """The gradient; then whether the next steps shall stand still."""
+        loss.total.backward()
+        assert isinstance(model, Gated)
+        sums, left, frozen = (now.state[name] for name in ("sums", "left", "frozen"))
+        moving = left == 0
+        sums.add_(torch.where(moving, self._speeds(model), 0.0))
+        gap = speed_gap(sums)
+        begin = moving & (gap.abs() > self.epsilon) & (now.epoch >= self.starts)
+        faster = torch.stack([gap > 0, gap < 0]).to(frozen.dtype)
+        left.copy_(torch.where(begin, float(self.window), (left - 1).clamp_min(0)))
+        frozen.copy_(torch.where(begin, faster, torch.where(left > 0, frozen, 0.0)))
+
+    def _speeds(self, model: Gated) -> Tensor:
+        """The step's speeds of bypass and main parameters, (4,). A squeeze counts for both."""
+        gates = list(model.gates)
+        shared = [p for gate in gates for p in gate.squeeze.parameters()]  # type: ignore[union-attr]
+        parts = []
+        for name in ("audio", "visual"):
+            parts.append(shared + [p for gate in gates for p in getattr(gate, name).parameters()])
+        for name in ("audio", "visual"):
+            both = getattr(model, f"{name}_encoder"), getattr(model, f"{name}_head")
+            parts.append([p for module in both for p in module.parameters()])
+        return torch.stack([speed(part) for part in parts])

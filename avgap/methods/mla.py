@@ -1,0 +1,107 @@
+"""Multimodal learning with alternating unimodal adaptation (Zhang et al., CVPR 2024).
+
+Each batch makes two updates, audio's and then visual's, of that encoder and of one head that both
+share. So that an update of the head does not undo the other's, its gradient is multiplied by P,
+which recursive least squares keeps (nearly) orthogonal to the features that the head was trained
+on before: k = P h̄, P ← P − k kᵀ / (λ + h̄ᵀ k), λ = 0.1^(1 + t/T) in batch t of T (Eq. 5–6).
+At test time the logits are weighted by each modality's certainty about the sample (Eq. 9–10).
+
+`variant=paper`, the default: an update's gradient is multiplied by the P of the features before
+it. In the published code (`variant=code`) P takes in the update's own features first, and so
+removes the direction along which it should learn. The code has further slips, mended in either:
+the product is never applied, because the head's name is not the one that is looked for; k h̄ᵀ is
+divided by, a matrix, in place of the number h̄ᵀ k; the certainty at test time is taken over the
+batch and not over the classes, so that a prediction depends on its neighbours; and where
+gradients are zeroed instead of absent, momentum moves the encoder whose turn it is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.models.audiovisual import AudioVisual
+from avgap.models.heads import in_full
+
+_DECAY = 0.1  # λ = 0.1 ** (1 + t/T); the code
+
+
+def recursive_least_squares(projection: Tensor, mean: Tensor, damping: Tensor) -> Tensor:
+    """P − k kᵀ / (λ + h̄ᵀ k) with k = P h̄. P: (d, d) symmetric, h̄: (d,), λ: scalar. Eq. 6.
+
+    The new P maps h̄ to λ / (λ + h̄ᵀ k) of what the old one did: almost to nothing.
+    """
+    k = projection @ mean
+    return projection - torch.outer(k, k) / (damping + mean @ k)
+
+
+@dataclass(frozen=True)
+class Mla(Method):
+    """CE(audio), then CE(visual), with one head whose gradient is projected."""
+
+    fusion: Literal["dynamic", "mean"] = "dynamic"  # at test time; the paper's tables: dynamic
+    normalise: bool = True  # P /= ‖P‖_F after every update, as the code; else P only shrinks
+    variant: Literal["paper", "code"] = "paper"
+    turns: ClassVar[int] = 2
+    partial: ClassVar[bool] = True
+
+    @property
+    def network(self) -> str:
+        """One head for both modalities, with the fusion asked for."""
+        return "shared-head" if self.fusion == "dynamic" else "shared-head-mean"
+
+    def initial(self, model: AudioVisual) -> dict[str, Tensor]:
+        """P = 1, the last features' mean, and how much of the epoch is seen."""
+        d, device = model.head.in_features, model.head.weight.device
+        return {
+            "projection": torch.eye(d, device=device),
+            "mean": torch.zeros(d, device=device),
+            "updates": torch.zeros((), device=device),
+            "seen": torch.zeros((), device=device),
+            "samples": torch.ones((), device=device),
+        }
+
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+        """Begin to count the epoch's samples: t/T of λ."""
+        now.state["seen"].zero_()
+        now.state["samples"].fill_(len(epoch.train.label))
+
+    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+        """The turn's cross-entropy."""
+        audio = now.turn == 0
+        phi = model.encode_audio(batch.audio) if audio else model.encode_visual(batch.frames)
+        count = now.over_ranks(torch.full((), len(phi), device=phi.device))
+        now.state["mean"].copy_(now.over_ranks(phi.detach().float().sum(dim=0)) / count)
+        if not audio:  # both turns of a batch have the same λ
+            now.state["seen"].add_(count)
+        loss = cross_entropy(in_full(model.head, phi), batch.label)
+        return Loss(loss, {"audio" if audio else "visual": loss})
+
+    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+        """The gradient, of the head's weight projected."""
+        loss.total.backward()
+        weight = model.head.weight
+        assert weight.grad is not None
+        if self.variant == "code":
+            self._take_in(now)
+            weight.grad = weight.grad @ now.state["projection"]
+        else:
+            weight.grad = weight.grad @ now.state["projection"]
+            self._take_in(now)
+
+    def _take_in(self, now: Now) -> None:
+        """Make P orthogonal to the mean of the turn's features, too."""
+        state = now.state
+        damping = _DECAY ** (1 + state["seen"] / state["samples"])
+        fresh = recursive_least_squares(state["projection"], state["mean"], damping)
+        if self.variant == "code":  # whose very first update leaves P alone
+            fresh = torch.where(state["updates"] > 0, fresh, state["projection"])
+        if self.normalise:
+            fresh = fresh / fresh.norm()
+        state["projection"].copy_(fresh)
+        state["updates"].add_(1)

@@ -1,0 +1,30 @@
+"""What the methods that modulate one modality share: who leads, and in which epochs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from avgap.methods import Now
+from avgap.models.audiovisual import Logits
+from avgap.models.scores import true_class_prob
+
+
+class Pair(NamedTuple):
+    """One number (or tensor) of each modality."""
+
+    audio: Tensor
+    visual: Tensor
+
+
+def true_class_scores(logits: Logits, label: Tensor, now: Now) -> Pair:
+    """s_m = Σ_i softmax(z_m)_{y_i} over the batch (of all processes), scalars without gradient."""
+    scores = [true_class_prob(z.detach(), label).sum() for z in (logits.audio, logits.visual)]
+    return Pair(*now.over_ranks(torch.stack(scores)).unbind())
+
+
+def within(now: Now, first: int, last: int) -> Tensor:
+    """Whether the epoch lies in first…last, 0-based and both included: a boolean scalar."""
+    return (now.epoch >= first) & (now.epoch <= last)

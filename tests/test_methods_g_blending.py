@@ -1,0 +1,100 @@
+"""G-Blending: the weights, the held-out part, and copies trained aside."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+
+import onestep
+import pytest
+import torch
+
+from avgap.methods.g_blending import GBlending, blend, hold_out, mean_losses
+
+
+def test_the_weight_is_the_gain_over_the_square_of_the_overfitting():
+    # 1 / 1² = 1, 2 / 2² = 0.5, 0.5 / 0.5² = 2; their sum is 3.5.
+    found = blend(torch.tensor([1.0, 2.0, 0.5]), torch.tensor([1.0, -2.0, 0.5]))
+    assert found.tolist() == pytest.approx([1 / 3.5, 0.5 / 3.5, 2 / 3.5])
+
+
+def test_a_loss_of_held_out_samples_that_grows_counts_by_its_size():
+    found = blend(torch.tensor([-1.0, 1.0, 0.0]), torch.tensor([1.0, 1.0, 1.0]))
+    assert found.tolist() == [0.5, 0.5, 0]
+
+
+def test_no_overfitting_does_not_divide_by_zero_and_no_gain_weighs_evenly():
+    found = blend(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.0, 0.0, 1.0]))
+    assert found.tolist() == pytest.approx([0.5, 0.5, 0], abs=1e-6)
+    assert blend(torch.zeros(3), torch.ones(3)).tolist() == pytest.approx([1 / 3] * 3)
+
+
+def test_the_held_out_part_is_a_share_of_each_class_and_apart():
+    label = torch.tensor([0] * 50 + [1] * 30 + [2] * 20)
+    rows, held = hold_out(label, 0.1, torch.Generator().manual_seed(0))
+    assert torch.bincount(label[held]).tolist() == [5, 3, 2]
+    assert sorted([*rows.tolist(), *held.tolist()]) == list(range(100))
+    other = hold_out(label, 0.1, torch.Generator().manual_seed(1))[1]
+    assert held.tolist() != other.tolist()
+
+
+def test_mean_losses_are_over_samples_whatever_the_batches():
+    model, data = onestep.network(), onestep.batch(10)
+    split = onestep.Split(data, size=4)
+    found = mean_losses(model, split, torch.arange(10))
+    logits = model.eval()(data.audio, data.frames)
+    for value, z in zip(found, (logits.fused, logits.audio, logits.visual), strict=True):
+        expected = torch.nn.functional.cross_entropy(z, data.label)
+        assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_loss_is_the_blend():
+    model, data = onestep.network(), onestep.batch()
+    method = GBlending()
+    state = method.initial(model)
+    state["weights"].copy_(torch.tensor([0.5, 0.3, 0.2]))
+    loss = method.step(model, data, onestep.now(state))
+    parts = [loss.terms[name].item() for name in ("fused", "audio", "visual")]
+    assert loss.total.item() == pytest.approx(0.5 * parts[0] + 0.3 * parts[1] + 0.2 * parts[2])
+
+
+def test_the_weights_are_measured_before_the_first_epoch_on_copies_alone():
+    model, data = onestep.network(), onestep.batch(30)
+    before = deepcopy(model.state_dict())
+    method = GBlending(super_epoch=2, held_out=0.2)
+    state = method.initial(model)
+    method.start_epoch(model, onestep.epoch(0, data), onestep.now(state))
+    weights = state["weights"].clone()
+    assert weights.sum().item() == pytest.approx(1)
+    assert len({round(w, 6) for w in weights.tolist()}) == 3
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    again = method.initial(model)
+    method.start_epoch(model, onestep.epoch(0, data), onestep.now(again))
+    assert torch.equal(again["weights"], weights)  # a function of (seed, epoch)
+    method.start_epoch(model, onestep.epoch(2, data), onestep.now(state))
+    assert torch.equal(state["weights"], weights)  # offline: never again
+
+
+def test_online_measures_again_after_every_super_epoch():
+    model, data = onestep.network(), onestep.batch(30)
+    method = GBlending(mode="online", super_epoch=2, held_out=0.2)
+    state = method.initial(model)
+    changed = []
+    for number in range(5):
+        before = state["weights"].clone()
+        method.start_epoch(model, onestep.epoch(number, data), onestep.now(state, seed=number))
+        changed.append(not torch.equal(before, state["weights"]))
+    assert changed == [True, False, True, False, True]
+
+
+def test_a_modality_that_tells_nothing_gets_little_weight():
+    # The sound is noise: what it gains on held-out clips is small, what it overfits large.
+    model, data = onestep.network(), onestep.batch(90)
+    noise = torch.randn(data.audio.shape, generator=torch.Generator().manual_seed(9))
+    method = GBlending(super_epoch=6, held_out=0.2)
+    state = method.initial(model)
+    split = data._replace(audio=noise)
+    method.start_epoch(model, onestep.epoch(0, split, lr=0.003), onestep.now(state))
+    _, audio, visual = state["weights"].tolist()
+    assert visual > 3 * audio
+    assert math.isfinite(audio)

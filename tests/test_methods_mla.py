@@ -1,0 +1,101 @@
+"""MLA: the projection, what each turn changes, and that the second leaves the first's alone."""
+
+from __future__ import annotations
+
+import onestep
+import pytest
+import torch
+
+from avgap.methods.mla import Mla, recursive_least_squares
+
+
+def test_the_projection_removes_the_direction_of_the_mean_feature():
+    # P = 1, h̄ = (3, 4), λ = 5: k = h̄, h̄ᵀk = 25, P = 1 − h̄ h̄ᵀ / 30.
+    mean = torch.tensor([3.0, 4.0])
+    found = recursive_least_squares(torch.eye(2), mean, torch.tensor(5.0))
+    expected = torch.tensor([[1 - 9 / 30, -12 / 30], [-12 / 30, 1 - 16 / 30]])
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found @ mean, mean * 5 / 30)  # λ / (λ + h̄ᵀk) is left
+    across = torch.tensor([4.0, -3.0])
+    torch.testing.assert_close(found @ across, across)  # and all of what is across it
+
+
+def test_lambda_falls_from_a_tenth_to_a_hundredth_within_an_epoch():
+    # So what is left of h̄ after half of an epoch: λ = 0.1^1.5.
+    model, data = onestep.network("shared-head"), onestep.batch(6)
+    method = Mla(normalise=False)
+    state = method.initial(model)
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(12)), onestep.now(state))
+    state["seen"].fill_(6)
+    loss = method.step(model, data, onestep.now(state))
+    mean = state["mean"].clone()
+    method.backward(model, loss, onestep.now(state))
+    left = 0.1**1.5 / (0.1**1.5 + mean @ mean)
+    torch.testing.assert_close(state["projection"] @ mean, mean * left, rtol=1e-3, atol=1e-5)
+
+
+def turns(method, model, data, state):
+    """The head's gradients and the encoders moved, turn by turn; no optimizer."""
+    found = []
+    for turn in range(2):
+        moment = onestep.now(state, turn=turn)
+        found.append(onestep.gradients(method, model, data, moment))
+    return found
+
+
+def test_each_turn_moves_one_encoder_and_the_head():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla()
+    first, second = turns(method, model, data, method.initial(model))
+    moved = [
+        {n.split(".")[0] for n, g in found.items() if g is not None} for found in (first, second)
+    ]
+    assert moved == [{"audio_encoder", "head"}, {"visual_encoder", "head"}]
+
+
+def test_visuals_update_of_the_head_does_not_disturb_what_it_answers_to_the_sound():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla(normalise=False)
+    state = method.initial(model)
+    state["seen"].fill_(6)
+    state["samples"].fill_(6)  # λ = 0.01
+    _, second = turns(method, model, data, state)
+    sound = model.encode_audio(data.audio).mean(dim=0).detach()
+    raw = torch.autograd.grad(
+        method.step(model, data, onestep.now(state, turn=1)).total, model.head.weight
+    )[0]
+    change = second["head.weight"]
+    assert (change @ sound).norm() < 0.05 * (raw @ sound).norm()
+    assert change.norm() > 0.1 * raw.norm()
+
+
+def test_the_codes_variant_removes_the_updates_own_direction_instead():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla(normalise=False, variant="code")
+    state = method.initial(model)
+    state["samples"].fill_(1e-3)  # λ tiny
+    first, second = turns(method, model, data, state)
+    sight = model.encode_visual(data.frames).mean(dim=0).detach()
+    raw = torch.autograd.grad(
+        method.step(model, data, onestep.now(state, turn=1)).total, model.head.weight
+    )[0]
+    assert (second["head.weight"] @ sight).norm() < 0.05 * (raw @ sight).norm()
+    plain = torch.autograd.grad(
+        method.step(model, data, onestep.now(state)).total, model.head.weight
+    )[0]
+    torch.testing.assert_close(first["head.weight"], plain)  # its first update leaves P alone
+
+
+def test_the_projection_has_norm_one_if_it_is_normalised():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla()
+    state = method.initial(model)
+    turns(method, model, data, state)
+    assert state["projection"].norm().item() == pytest.approx(1)
+    assert state["updates"].item() == 2
+    assert state["seen"].item() == 6
+
+
+def test_the_fusion_asked_for_is_a_network_of_its_own():
+    assert Mla().network == "shared-head"
+    assert Mla(fusion="mean").network == "shared-head-mean"
