@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from avgap.adaptiveloss import AdaptiveLoss
     from avgap.checkpoint import load_checkpoint
     from avgap.data.cache import Cache, open_cache
     from avgap.fitgmm import fit_mixture
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from avgap.models.scores import modality_gap
 
 __all__ = [
+    "AdaptiveLoss",
     "Cache",
     "Gaps",
     "Mixture",
@@ -28,6 +30,7 @@ __all__ = [
 
 # Imported on first use, so that `import avgap` and `avgap --help` stay light.
 _HOMES = {
+    "AdaptiveLoss": "avgap.adaptiveloss",
     "Cache": "avgap.data.cache",
     "Gaps": "avgap.gapfile",
     "Mixture": "avgap.mixture",

@@ -18,7 +18,7 @@ from avgap.distributed import from_first
 from avgap.errors import InputError
 from avgap.fitgmm import GmmFile, fitgmm, read_mixture
 from avgap.gaps import GapPass
-from avgap.methods import adaptive
+from avgap.methods import Method, adaptive
 from avgap.run import (
     Trained,
     check_fits,
@@ -32,6 +32,7 @@ from avgap.run import (
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
 from avgap.training import Stage, Trainee, restore, train
 from avgap.trainingfolder import Folder
+from avgap.warmup import LOSSES
 
 # Above this weight of the imbalanced components, Eq. 10 classifies fewer than half of the samples.
 _MOSTLY_IMBALANCED = 0.5
@@ -82,6 +83,8 @@ def adapt(
         resume(trainee, there)
 
     def save(now: Trainee) -> None:
+        if isinstance(method, adaptive.Adaptive):
+            now.history[-1]["weights"] = method.weights
         folder.save(now, complete=rounds.complete(now.progress), started=begun)
 
     with folder.writing(), console.training("adapt", epochs * stage.batches_per_epoch) as bar:
@@ -122,7 +125,7 @@ class _Rounds:
         last = progress.step == self.start.progress.step + self.settings.steps
         return last and progress.step_epoch == self.settings.epochs
 
-    def begin(self, trainee: Trainee) -> adaptive.Adaptive:
+    def begin(self, trainee: Trainee) -> Method:
         """The method of the round to train: the next one, or the one that was broken off."""
         progress, s = trainee.progress, self.settings
         if 0 < progress.step_epoch < s.epochs:
@@ -132,7 +135,7 @@ class _Rounds:
             gmm = self.given or self._fit(trainee, progress.step + 1)
             trainee.progress = replace(progress, step=progress.step + 1, step_epoch=0)
             _warn(gmm, s)
-        return adaptive.Adaptive(gmm.mixture, s.alpha, s.beta, s.gamma, s.anneal, s.weights)
+        return _method(gmm, s)
 
     def _place(self, step: int) -> Path:
         return self.folder.path / f"step-{step:02d}"
@@ -158,14 +161,41 @@ class _Rounds:
         return read_mixture(place / "gmm.json")
 
 
+def _method(gmm: GmmFile, s: Adaptive) -> Method:
+    """The loss of a round with this mixture."""
+    if s.loss != "adaptive":
+        return LOSSES[s.loss]
+    weights = s.weights if _is_supported(gmm) or s.unsupported == "keep" else "balanced"
+    return adaptive.Adaptive(
+        gmm.mixture, s.alpha, s.beta, s.gamma, s.anneal, weights, s.pull, s.keep_unimodal
+    )
+
+
+def _is_supported(gmm: GmmFile) -> bool:
+    """Whether the gaps show the groups of the mixture; one component alone claims none."""
+    return not gmm.mixture.leaning or bool(gmm.diagnostics.get("supported", True))
+
+
 def _warn(gmm: GmmFile, settings: Adaptive) -> None:
-    """Say in plain words when Eq. 10 will hardly classify."""
+    """Say in plain words when Eq. 10 will hardly classify, or by weights that mean nothing."""
+    if settings.loss != "adaptive":
+        return
+    if not _is_supported(gmm) and settings.unsupported == "balanced":
+        console.notice("the gaps show no two groups: this round takes every sample as balanced")
+        return
+    if settings.weights != "posterior":
+        return
+    if not _is_supported(gmm):
+        console.warn(
+            "the gaps of this round show no two groups, and Eq. 10 weights its samples by a split "
+            "all the same. Try --unsupported balanced"
+        )
     weight = gmm.mixture.imbalanced_weight
-    if settings.weights == "posterior" and weight > _MOSTLY_IMBALANCED:
+    if weight > _MOSTLY_IMBALANCED and not settings.keep_unimodal:
         console.warn(
             f"the mixture calls {100 * weight:.0f} % of the training samples imbalanced, and "
             "Eq. 10 switches their classification loss off: accuracy may fall far below plain "
-            "training. Try a longer warm-up (warmup --epochs) or --weights uniform"
+            "training. Try a longer warm-up (warmup --epochs), --preset best or --weights uniform"
         )
 
 

@@ -414,6 +414,40 @@ Anneal = Annotated[
 Weights = Annotated[
     Literal["posterior", "uniform"], Option(help="uniform: w = 1 (Table 2).", rich_help_panel=_LOSS)
 ]
+Preset = Annotated[
+    Literal["paper", "best"],
+    Option(
+        help="paper: exactly Eq. 10; best: --pull weaker --keep-unimodal. Options given win.",
+        rich_help_panel=_LOSS,
+    ),
+]
+AdaptLoss = Annotated[
+    Literal["adaptive", "joint", "fused"],
+    Option(
+        help="Controls for the same rounds: joint (Eq. 7) or fused (L_MM).", rich_help_panel=_LOSS
+    ),
+]
+Pull = Annotated[
+    Literal["both", "weaker"],
+    Option(
+        help="weaker: the gap moves the weaker modality of a sample alone.", rich_help_panel=_LOSS
+    ),
+]
+KeepUnimodal = Annotated[
+    bool,
+    Option(
+        "--keep-unimodal/--no-keep-unimodal",
+        help="Add L_a + L_v (Eq. 5).",
+        rich_help_panel=_LOSS,
+    ),
+]
+Unsupported = Annotated[
+    Literal["keep", "balanced"],
+    Option(
+        help="Rounds whose gaps show no two groups: keep the weights, or w₀ = 1, w₁ = 0.",
+        rich_help_panel=_LOSS,
+    ),
+]
 Steps = Annotated[
     int,
     Option(min=1, help="Rounds of gaps, mixture, training; one with --gmm.", rich_help_panel=_LOSS),

@@ -156,15 +156,25 @@ class Fit:
 class Adaptive:
     """Eq. 10 and Algorithm 1, phase 2."""
 
+    loss: str = "adaptive"  # adaptive | joint (Eq. 7) | fused (L_MM): controls for the same rounds
     alpha: float = 1.0
     beta: float = 1.0
     gamma: float = 1.0
     anneal: float = 0.96  # λ_t = anneal ** epoch
     weights: str = "posterior"  # posterior | uniform (w = 1, the paper's Table 2)
+    pull: str = "both"  # both | weaker: g's gradient stops at the stronger modality
+    keep_unimodal: bool = False  # add L_a + L_v of Eq. 5
+    unsupported: str = "keep"  # keep | balanced: where two components are not supported
     steps: int = 4  # S_adaptive; the paper's Fig. 3 shows four rounds
     epochs: int = 10  # E_adaptive, per step
     keep_optimizer: bool = False  # Table 3, "same state"
 
+
+# Named members of the loss's family. paper: Eq. 10 as it stands; best: docs/results.md says where.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"pull": "both", "keep_unimodal": False},
+    "best": {"pull": "weaker", "keep_unimodal": True},
+}
 
 # As many as warm-up and adaptation have together, so that methods are compared at equal cost.
 BASELINE_EPOCHS = Training.epochs + Adaptive.steps * Adaptive.epochs

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from calling import START, call, fails
 from conftest import make_cache
 
 from avgap.adapt import adapt
@@ -15,7 +18,7 @@ from avgap.checkpoint import Checkpoint, read_checkpoint
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
-from avgap.settings import Adaptive, Network, Training
+from avgap.settings import PRESETS, Adaptive, Network, Training
 from avgap.trainingfolder import Folder
 from avgap.warmup import warmup
 
@@ -135,8 +138,6 @@ def test_zero_is_a_setting(cache: Path, start: Path, tmp_path: Path) -> None:
 def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
     cache: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import json
-
     gaps(cache, start, tmp_path / "gaps.h5")
     fitgmm(tmp_path / "gaps.h5", tmp_path / "gmm.json")
     content = json.loads((tmp_path / "gmm.json").read_text())
@@ -149,9 +150,144 @@ def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
     run(cache, start, tmp_path / "a", tmp_path / "gmm.json", epochs=1)
     text = capsys.readouterr().err
     assert "warning: the mixture calls 70 % of the training samples imbalanced" in text
-    assert "Try a longer warm-up (warmup --epochs) or --weights uniform" in text
+    assert "Try a longer warm-up (warmup --epochs), --preset best or --weights uniform" in text
     run(cache, start, tmp_path / "b", tmp_path / "gmm.json", epochs=1, weights="uniform")
+    run(cache, start, tmp_path / "c", tmp_path / "gmm.json", epochs=1, keep_unimodal=True)
     assert "calls 70 %" not in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the family of the loss
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pull": "weaker", "keep_unimodal": True},
+        {"unsupported": "balanced"},
+        {"weights": "uniform", "pull": "weaker"},
+    ],
+)
+def test_every_member_of_the_family_is_the_same_by_hand_and_by_machine(
+    cache: Path, start: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    machine = run(cache, start, tmp_path / "machine", steps=2, **options)
+    hand = by_hand(cache, start, tmp_path / "hand", 2, **options)
+    assert_same(read_checkpoint(machine), read_checkpoint(hand))
+
+
+@pytest.mark.parametrize("loss", ["joint", "fused"])
+def test_a_control_goes_through_the_same_rounds_with_another_loss(
+    cache: Path, start: Path, tmp_path: Path, loss: str
+) -> None:
+    whole = read_checkpoint(run(cache, start, tmp_path / "whole", steps=2, loss=loss))
+    first = run(cache, start, tmp_path / "first", steps=1, loss=loss)
+    assert_same(whole, read_checkpoint(run(cache, first, tmp_path / "then", steps=1, loss=loss)))
+    names = {"joint": {"fused", "audio", "visual"}, "fused": {"fused"}}[loss]
+    assert all(set(line["terms"]) == names for line in whole.history)
+    assert (tmp_path / "whole" / "step-02" / "gmm.json").exists()
+
+
+def scores(cache: Path, checkpoint: Path, folder: Path) -> tuple[float, float]:
+    """Means over the samples of the stronger and of the weaker modality's true-class score."""
+    table = gaps(cache, checkpoint, folder / "scores.h5", force=True).table
+    assert table.audio_prob is not None
+    assert table.visual_prob is not None
+    pair = np.stack([table.audio_prob, table.visual_prob])
+    return float(pair.max(axis=0).mean()), float(pair.min(axis=0).mean())
+
+
+def test_a_gap_that_pulls_the_weaker_alone_spares_the_stronger(
+    cache: Path, start: Path, tmp_path: Path
+) -> None:
+    # The gap's penalty alone: nothing else holds the stronger modality up.
+    only = {"alpha": 0.0, "gamma": 0.0, "steps": 1, "epochs": 5}
+    strong, weak = scores(cache, start, tmp_path)
+    both = scores(cache, run(cache, start, tmp_path / "both", **only), tmp_path)
+    weaker = scores(cache, run(cache, start, tmp_path / "weaker", pull="weaker", **only), tmp_path)
+    assert both[0] < strong - 0.05
+    assert weaker[0] > strong
+    assert weaker[1] > weak
+    assert weaker[0] - weaker[1] < strong - weak
+
+
+def test_kept_unimodal_terms_go_on_training_both_modalities(
+    cache: Path, start: Path, tmp_path: Path
+) -> None:
+    nothing = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0, "steps": 1, "epochs": 3}
+    last = read_checkpoint(run(cache, start, tmp_path / "a", keep_unimodal=True, **nothing))
+    terms = [line["terms"] for line in last.history]
+    for name in ("audio", "visual"):
+        assert terms[2][name] < 0.9 * terms[0][name]
+    assert last.history[2]["loss"] == pytest.approx(terms[2]["audio"] + terms[2]["visual"])
+
+
+def judged(cache: Path, start: Path, folder: Path, *, supported: bool) -> Path:
+    """A mixture of the start's gaps whose file says whether it is supported."""
+    gaps(cache, start, folder / "gaps.h5")
+    fitgmm(folder / "gaps.h5", folder / "gmm.json", force=True)
+    content = json.loads((folder / "gmm.json").read_text())
+    content["diagnostics"]["supported"] = supported
+    (folder / "gmm.json").write_text(json.dumps(content))
+    return folder / "gmm.json"
+
+
+def test_a_round_without_two_groups_is_taken_as_balanced_where_asked(
+    cache: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gmm = judged(cache, start, tmp_path, supported=False)
+    asked = read_checkpoint(run(cache, start, tmp_path / "a", gmm, unsupported="balanced"))
+    assert "this round takes every sample as balanced" in capsys.readouterr().err
+    assert [line["weights"] for line in asked.history] == ["balanced", "balanced"]
+    assert [line["terms"]["imbalanced"] for line in asked.history] == [0, 0]
+    assert asked.stamp.parameters["unsupported"] == "balanced"
+    kept = read_checkpoint(run(cache, start, tmp_path / "b", gmm))
+    assert "warning: the gaps of this round show no two groups" in capsys.readouterr().err
+    assert [line["weights"] for line in kept.history] == ["posterior", "posterior"]
+    assert kept.history[0]["terms"]["imbalanced"] > 0
+    # Without penalties the balanced round is plain training with L_MM.
+    plain = run(cache, start, tmp_path / "c", gmm, unsupported="balanced", beta=0.0)
+    fused = run(cache, start, tmp_path / "d", steps=1, loss="fused")
+    one, other = read_checkpoint(plain).model, read_checkpoint(fused).model
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_round_with_two_groups_is_weighted_whatever_is_asked_for_the_others(
+    cache: Path, start: Path, tmp_path: Path
+) -> None:
+    gmm = judged(cache, start, tmp_path, supported=True)
+    kept, asked = (
+        read_checkpoint(run(cache, start, tmp_path / unsupported, gmm, unsupported=unsupported))
+        for unsupported in ("keep", "balanced")
+    )
+    assert_same(kept, asked)
+    assert [line["weights"] for line in asked.history] == ["posterior", "posterior"]
+
+
+def test_presets_name_settings_and_the_paper_is_the_default() -> None:
+    assert set(PRESETS) == {"paper", "best"}
+    assert Adaptive(**PRESETS["paper"]) == Adaptive()
+    assert Adaptive(**PRESETS["best"]) == Adaptive(pull="weaker", keep_unimodal=True)
+
+
+def test_a_preset_is_recorded_as_the_settings_that_it_stands_for(work: Path) -> None:
+    line = ["adapt", *START, "--steps", "1", "--epochs", "1"]
+    assert call(*line, "-o", "best", "--preset", "best").exit_code == 0
+    parameters = read_stamp(Path("best/checkpoint.pt")).parameters
+    assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", True)
+    assert "preset" not in parameters
+    same = call(*line, "-o", "best", "--pull", "weaker", "--keep-unimodal")
+    assert same.stderr.startswith("up to date: best/checkpoint.pt\n")
+    assert call(*line, "-o", "less", "--preset", "best", "--no-keep-unimodal").exit_code == 0
+    parameters = read_stamp(Path("less/checkpoint.pt")).parameters
+    assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", False)
+
+
+def test_a_control_has_none_of_the_settings_of_equation_10(work: Path) -> None:
+    text = fails(
+        2, "adapt", *START, "-o", "a", "--loss", "fused", "--beta", "2", "--preset", "best"
+    )
+    assert text == "error: --loss fused has no --preset, --beta\n  try: --loss adaptive\n"
 
 
 def test_a_mixture_of_another_cache_is_refused_with_both_sides(

@@ -29,7 +29,7 @@ HEAVY |= {"numpy", "jinja2", "PIL", "pebble", "rich.console"}
 LAYERS = [
     {"cli", "__main__"},
     {"options", "demo"},
-    {"adapt", "baseline"},
+    {"adapt", "baseline", "adaptiveloss"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
     {"fitgmm", "gaps", "predictions"},
     {"run"},

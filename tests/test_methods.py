@@ -14,6 +14,7 @@ from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint, cross_entropies
 from avgap.mixture import Component, Mixture
 from avgap.models.audiovisual import Logits
+from avgap.models.scores import modality_gap
 
 LN3 = math.log(3)
 # Two samples, two classes. Scores of the true class 0: audio 3/4 and 1/2, visual 1/2 and 1/4.
@@ -118,6 +119,122 @@ def test_gradients_flow_through_the_gap_and_not_through_the_weights() -> None:
     ]
     assert audio.grad is not None
     assert audio.grad[:, 0].tolist() == pytest.approx(expected)
+
+
+# ---------------------------------------------------------------- the family of the loss
+
+# Audio leads in the first sample (3/4 against 1/2), visual in the second (1/2 against 3/4).
+SIDES = Logits(
+    torch.tensor([[LN3, 0.0], [0.0, 0.0]], dtype=torch.float64),
+    torch.tensor([[0.0, 0.0], [LN3, 0.0]], dtype=torch.float64),
+)
+
+
+def gradients(method: Adaptive, logits: Logits) -> tuple[list[float], list[float]]:
+    """What the true class's logits of audio and of visual receive, (2,) each."""
+    leaves = [z.clone().requires_grad_() for z in (logits.audio, logits.visual)]
+    method.loss(Logits(*leaves), LABEL, 0).total.backward()
+    audio, visual = (leaf.grad for leaf in leaves)
+    assert audio is not None
+    assert visual is not None
+    return audio[:, 0].tolist(), visual[:, 0].tolist()
+
+
+def test_the_default_is_bit_for_bit_equation_10_written_out() -> None:
+    audio, visual = torch.randn(2, 64, 5, generator=torch.Generator().manual_seed(0))
+    label = torch.arange(64) % 5
+    gap = modality_gap(audio, visual, label)
+    w1 = torch.sigmoid(MIXTURE.log_odds(gap))
+    w0 = torch.sigmoid(-MIXTURE.log_odds(gap))
+    fused = torch.nn.functional.cross_entropy(audio + visual, label, reduction="none")
+    penalty = 3.0 * (gap**2).mean() + 5.0 * (w1 * (gap - 0.05) ** 2).mean()
+    expected = 2.0 * (w0 * fused).mean() + annealing(0.96, 3) * penalty
+    assert torch.equal(adaptive().loss(Logits(audio, visual), label, 3).total, expected)
+
+
+def test_the_gap_pulls_both_modalities_or_the_weaker_alone() -> None:
+    # d/ds of (1/2) Σ g² is g for s^a and −g for s^v, with g = ±1/4; ds/dz = s (1 − s).
+    strong, weak = 1 / 4 * 3 / 16, 1 / 4 * 1 / 4
+    only_gap = {"alpha": 0.0, "beta": 1.0, "gamma": 0.0}
+    audio, visual = gradients(adaptive(**only_gap), SIDES)
+    assert audio == pytest.approx([strong, -weak])
+    assert visual == pytest.approx([-weak, strong])
+    audio, visual = gradients(adaptive(**only_gap, pull="weaker"), SIDES)
+    assert audio == pytest.approx([0, -weak])
+    assert visual == pytest.approx([-weak, 0])
+
+
+def test_whom_the_gap_pulls_changes_no_value() -> None:
+    for logits in (LOGITS, SIDES):
+        both, weaker = (adaptive(pull=pull).loss(logits, LABEL, 2) for pull in ("both", "weaker"))
+        assert weaker.total.item() == both.total.item()
+
+
+def test_equal_scores_are_both_pulled_towards_the_balanced_mean() -> None:
+    equal = Logits(LOGITS.audio, LOGITS.audio)
+    method = adaptive(alpha=0.0, beta=0.0, gamma=1.0, weights="uniform", pull="weaker")
+    # d/ds of (1/2) Σ (0 − 0.05)² is −0.05 for s^a; ds/dz is 3/16 and 1/4.
+    audio, visual = gradients(method, equal)
+    assert audio == pytest.approx([-0.05 * 3 / 16, -0.05 / 4])
+    assert visual == pytest.approx([0.05 * 3 / 16, 0.05 / 4])
+
+
+def test_kept_unimodal_terms_are_the_cross_entropies_unweighted() -> None:
+    plain, kept = (adaptive(keep_unimodal=k).loss(LOGITS, LABEL, 4) for k in (False, True))
+    audio = -(math.log(3 / 4) + math.log(1 / 2)) / 2
+    visual = -(math.log(1 / 2) + math.log(1 / 4)) / 2
+    assert kept.total.item() == pytest.approx(plain.total.item() + audio + visual)
+    assert kept.terms["audio"].item() == pytest.approx(audio)
+    assert kept.terms["visual"].item() == pytest.approx(visual)
+    assert set(kept.terms) - set(plain.terms) == {"audio", "visual"}
+
+
+def test_kept_unimodal_terms_reach_every_sample_whatever_its_weights() -> None:
+    nothing = {"alpha": 0.0, "beta": 0.0, "gamma": 0.0}
+    audio, visual = gradients(adaptive(**nothing, keep_unimodal=True), LOGITS)
+    # d CE / dz of the true class is s − 1, halved by the batch mean.
+    assert audio == pytest.approx([-1 / 8, -1 / 4])
+    assert visual == pytest.approx([-1 / 4, -3 / 8])
+    assert gradients(adaptive(**nothing), LOGITS) == ([0, 0], [0, 0])
+
+
+def test_balanced_weights_leave_plain_classification_and_the_gap() -> None:
+    loss = adaptive(weights="balanced").loss(LOGITS, LABEL, 3)
+    fused = -(math.log(3 / 4) + math.log(1 / 4)) / 2
+    assert loss.total.item() == pytest.approx(2 * fused + 0.96**3 * 3 * 0.25**2)
+    assert loss.terms["shift"].item() == loss.terms["imbalanced"].item() == 0
+
+
+THREE = Mixture(
+    Component(0.7, 0.05, 0.04),
+    audio_dominant=Component(0.2, 0.6, 0.09),
+    visual_dominant=Component(0.1, -0.5, 0.09),
+)
+
+
+def test_of_three_components_both_dominant_ones_count_as_imbalanced() -> None:
+    densities = [
+        c.weight
+        * math.exp(-((0.25 - c.mean) ** 2) / (2 * c.variance))
+        / math.sqrt(2 * math.pi * c.variance)
+        for c in THREE.components.values()
+    ]
+    w1 = (densities[1] + densities[2]) / sum(densities)
+    loss = Adaptive(THREE, 2.0, 3.0, 5.0, 0.96, "posterior").loss(LOGITS, LABEL, 0)
+    fused = -(math.log(3 / 4) + math.log(1 / 4)) / 2
+    assert loss.terms["imbalanced"].item() == pytest.approx(w1)
+    assert loss.total.item() == pytest.approx(
+        2 * (1 - w1) * fused + 3 * 0.25**2 + 5 * w1 * (0.25 - 0.05) ** 2
+    )
+
+
+def test_of_one_component_every_sample_is_balanced() -> None:
+    one = Adaptive(Mixture(Component(1.0, 0.05, 0.04)), 2.0, 3.0, 5.0, 0.96, "posterior")
+    balanced = adaptive(weights="balanced")
+    assert one.loss(LOGITS, LABEL, 0).total.item() == balanced.loss(LOGITS, LABEL, 0).total.item()
+    for mine, theirs in zip(gradients(one, SIDES), gradients(balanced, SIDES), strict=True):
+        assert mine == theirs
+        assert all(map(math.isfinite, mine))
 
 
 def test_the_posterior_in_torch_equals_the_posterior_in_numpy() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from avgap import console, options
 from avgap.cli.common import command_line, finished, given
 from avgap.errors import UsageError
-from avgap.settings import Adaptive, Running
+from avgap.settings import PRESETS, Adaptive, Running
+
+# What has no meaning without Eq. 10.
+_OF_EQ_10 = (
+    "preset", "alpha", "beta", "gamma", "anneal",
+    "weights", "pull", "keep_unimodal", "unsupported", "gmm",
+)  # fmt: skip
 
 
 def adapt(
@@ -15,11 +23,16 @@ def adapt(
     cache: options.CacheFile,
     checkpoint: options.CheckpointFile,
     output: options.OutputFolder,
+    preset: options.Preset = "paper",
+    loss: options.AdaptLoss = "adaptive",
     alpha: options.Alpha = Adaptive.alpha,
     beta: options.Beta = Adaptive.beta,
     gamma: options.Gamma = Adaptive.gamma,
     anneal: options.Anneal = Adaptive.anneal,
     weights: options.Weights = "posterior",
+    pull: options.Pull = "both",
+    keep_unimodal: options.KeepUnimodal = Adaptive.keep_unimodal,
+    unsupported: options.Unsupported = "keep",
     steps: options.Steps = Adaptive.steps,
     epochs: options.StepEpochs = Adaptive.epochs,
     keep_optimizer: options.KeepOptimizer = False,
@@ -55,8 +68,10 @@ def adapt(
 
     \b
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
+    avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/best --preset best
     """
     console.setup(quiet=quiet)
+    _control(ctx, loss)
     if gmm is not None and steps != 1 and given(ctx, "steps"):
         raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
     from avgap.adapt import adapt as stage
@@ -78,7 +93,22 @@ def adapt(
         "sync_batchnorm": sync_batchnorm,
         "log_test": log_test,
     }
-    settings = Adaptive(alpha, beta, gamma, anneal, weights, steps, epochs, keep_optimizer)
+    values: dict[str, Any] = {
+        "loss": loss,
+        "alpha": alpha,
+        "beta": beta,
+        "gamma": gamma,
+        "anneal": anneal,
+        "weights": weights,
+        "pull": pull,
+        "keep_unimodal": keep_unimodal,
+        "unsupported": unsupported,
+        "steps": steps,
+        "epochs": epochs,
+        "keep_optimizer": keep_optimizer,
+    }
+    values |= {n: value for n, value in PRESETS[preset].items() if not given(ctx, n)}
+    settings = Adaptive(**values)
     result = stage(
         cache,
         checkpoint,
@@ -93,3 +123,10 @@ def adapt(
     finished(result.path, result.up_to_date)
     metrics = result.path.with_name("metrics.json")
     console.suggest(command_line("evaluate", cache, "--checkpoint", result.path, "-o", metrics))
+
+
+def _control(ctx: typer.Context, loss: str) -> None:
+    """Raise UsageError where a control, another loss than Eq. 10, is given what only that has."""
+    beside = [f"--{n.replace('_', '-')}" for n in _OF_EQ_10 if loss != "adaptive" and given(ctx, n)]
+    if beside:
+        raise UsageError(f"--loss {loss} has no {', '.join(beside)}", hint="--loss adaptive")

@@ -1,4 +1,7 @@
-"""The adaptive loss: classification where balanced, gap penalties where not. Eq. 9 and 10."""
+"""The adaptive loss: classification where balanced, gap penalties where not. Eq. 9 and 10.
+
+The paper's loss is one member of a family; docs/method.md says what the others are for.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods.joint import cross_entropies
 from avgap.mixture import Mixture
 from avgap.models.audiovisual import AudioVisual, Logits
-from avgap.models.scores import modality_gap
+from avgap.models.scores import true_class_prob
+
+WEIGHTS = ("posterior", "uniform", "balanced")
+PULLS = ("both", "weaker")
 
 
 class Weights(NamedTuple):
@@ -34,6 +41,21 @@ def uniform_weights(gap: Tensor) -> Weights:
     return Weights(ones, ones)
 
 
+def balanced_weights(gap: Tensor) -> Weights:
+    """w_{i,0} = 1 and w_{i,1} = 0 for all: what a round without two groups amounts to."""
+    return Weights(torch.ones_like(gap), torch.zeros_like(gap))
+
+
+def gap_at_weaker(audio: Tensor, visual: Tensor) -> Tensor:
+    """s^a − s^v, (N,), whose gradient stops at the larger of the two scores, each (N,). Eq. 6.
+
+    A penalty on it can only move the weaker modality; where both are equal, either.
+    """
+    return torch.where(audio > visual, audio.detach(), audio) - torch.where(
+        visual > audio, visual.detach(), visual
+    )
+
+
 def annealing(anneal: float, epoch: Tensor | int) -> Tensor:
     """λ_t = anneal ** epoch, a scalar; epoch 0-based, over the whole adaptive phase. Eq. 10."""
     return torch.pow(anneal, torch.as_tensor(epoch, dtype=torch.float64))
@@ -41,23 +63,26 @@ def annealing(anneal: float, epoch: Tensor | int) -> Tensor:
 
 @dataclass(frozen=True)
 class Adaptive(Method):
-    """Eq. 10 with one mixture: (1/B) Σ α w_{i,0} CE_i + λ (β g_i² + γ w_{i,1} (g_i − μ₀)²)."""
+    """Eq. 10 with one mixture: (1/B) Σ α w_{i,0} CE_i + λ (β g_i² + γ w_{i,1} (g_i − μ₀)²).
+
+    weights: one of WEIGHTS. pull: one of PULLS, whom g_i's gradient reaches. keep_unimodal: add
+    L_a + L_v of Eq. 5, unweighted.
+    """
 
     mixture: Mixture
     alpha: float
     beta: float
     gamma: float
     anneal: float
-    weights: str  # posterior | uniform
+    weights: str
+    pull: str = "both"
+    keep_unimodal: bool = False
 
     def loss(self, logits: Logits, label: Tensor, epoch: Tensor | int) -> Loss:
         """Eq. 10 on logits (B, M), labels (B,); w and μ₀ are constants, g_i has gradients."""
-        gap = modality_gap(logits.audio, logits.visual, label)
-        w = (
-            uniform_weights(gap)
-            if self.weights == "uniform"
-            else posterior_weights(gap, self.mixture)
-        )
+        scores = [true_class_prob(z, label) for z in (logits.audio, logits.visual)]
+        gap = gap_at_weaker(*scores) if self.pull == "weaker" else scores[0] - scores[1]
+        w = self._weights(gap)
         classification = w.balanced * cross_entropy(logits.fused, label, reduction="none")
         pull = w.imbalanced * (gap - self.mixture.balanced.mean) ** 2
         terms = {
@@ -68,7 +93,16 @@ class Adaptive(Method):
         }
         penalty = self.beta * terms["gap"] + self.gamma * terms["shift"]
         total = self.alpha * terms["classification"] + annealing(self.anneal, epoch) * penalty
+        if self.keep_unimodal:
+            unimodal = cross_entropies(logits, label)
+            terms |= {"audio": unimodal.audio, "visual": unimodal.visual}
+            total = total + unimodal.audio + unimodal.visual
         return Loss(total, terms)
+
+    def _weights(self, gap: Tensor) -> Weights:
+        if self.weights == "posterior":
+            return posterior_weights(gap, self.mixture)
+        return uniform_weights(gap) if self.weights == "uniform" else balanced_weights(gap)
 
     def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """Eq. 10 on one batch."""

@@ -1,0 +1,161 @@
+"""The adaptive loss in anybody's loop: the loss of `adapt`, and any two modalities."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import avgap
+from avgap import AdaptiveLoss, Mixture
+from avgap.adapt import adapt
+from avgap.checkpoint import load_checkpoint, read_checkpoint
+from avgap.data.augment import whole_frames
+from avgap.data.cache import open_cache
+from avgap.errors import InputError, UsageError
+from avgap.fitgmm import fitgmm
+from avgap.gaps import gaps
+from avgap.mixture import Component
+from avgap.settings import PRESETS, Adaptive, Network, Training
+from avgap.warmup import warmup
+
+MIXTURE = Mixture(Component(0.8, 0.05, 0.04), Component(0.2, 0.6, 0.09))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_plain_loop_ends_with_the_weights_of_adapt(
+    cache: Path, tmp_path: Path, preset: str
+) -> None:
+    # One batch of all samples, so that the order in which they are shuffled does not matter.
+    loop = Training(epochs=3, batch_size=60, lr=0.05, seed=1)
+    network = Network("small", "small")
+    start = warmup(cache, tmp_path / "w", loss="joint", network=network, settings=loop).path
+    gaps(cache, start, tmp_path / "gaps.h5")
+    fitgmm(tmp_path / "gaps.h5", tmp_path / "gmm.json")
+    settings = Adaptive(steps=1, epochs=4, alpha=0.5, gamma=2.0, **PRESETS[preset])
+    done = adapt(cache, start, tmp_path / "a", settings=settings, gmm=tmp_path / "gmm.json").path
+
+    split = open_cache(cache).split("train")
+    audio, label = torch.from_numpy(split.audio), torch.from_numpy(split.label)
+    frames = whole_frames(torch.from_numpy(split.visual), 16)
+    model = load_checkpoint(start)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+    loss = AdaptiveLoss(tmp_path / "gmm.json", alpha=0.5, gamma=2.0, **PRESETS[preset])
+    losses = []
+    for epoch in range(4):
+        optimizer.zero_grad()
+        value = loss(*model(audio, frames)[:2], label, epoch)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+
+    trained = read_checkpoint(done)
+    assert losses == pytest.approx([line["loss"] for line in trained.history], rel=1e-5)
+    for name, weights in model.state_dict().items():
+        torch.testing.assert_close(weights, trained.model[name], rtol=1e-3, atol=2e-4)
+
+
+class Joint(nn.Module):
+    """The warm-up of the plain loop below."""
+
+    def forward(
+        self, image: torch.Tensor, text: torch.Tensor, label: torch.Tensor, epoch: int
+    ) -> torch.Tensor:
+        return nn.functional.cross_entropy(image, label) + nn.functional.cross_entropy(text, label)
+
+
+def test_the_gap_of_any_two_modalities_shrinks_where_plain_training_widens_it() -> None:
+    torch.manual_seed(0)
+    label = torch.arange(120) % 3
+    signal = nn.functional.one_hot(label, 3).float()
+    # The image shows the class well, the text faintly.
+    image, text = signal + 0.3 * torch.randn(120, 3), 0.5 * signal + 0.5 * torch.randn(120, 3)
+    warm = [nn.Linear(3, 3), nn.Linear(3, 3)]
+
+    def measured(heads: Sequence[nn.Module]) -> NDArray[np.float64]:
+        with torch.no_grad():
+            gap = avgap.modality_gap(heads[0](image), heads[1](text), label)
+        return np.asarray(gap.double())
+
+    def train(heads: Sequence[nn.Module], criterion: nn.Module, start: int, epochs: int) -> None:
+        parameters = [p for head in heads for p in head.parameters()]
+        optimizer = torch.optim.Adam(parameters, lr=0.05)
+        for epoch in range(start, start + epochs):
+            optimizer.zero_grad()
+            criterion(heads[0](image), heads[1](text), label, epoch).backward()
+            optimizer.step()
+
+    train(warm, Joint(), 0, 60)
+    plain, adapted = deepcopy(warm), deepcopy(warm)
+    loss = AdaptiveLoss(avgap.fit_mixture(measured(adapted)).mixture)
+    for epoch in (0, 20, 40):
+        loss.mixture = avgap.fit_mixture(measured(adapted)).mixture
+        train(adapted, loss, epoch, 20)
+        train(plain, Joint(), epoch, 20)
+    before, after, without = (np.abs(measured(h)).mean() for h in (warm, adapted, plain))
+    # Seen: 0.39, 0.35 and 0.46.
+    assert after < 0.95 * before < before < 0.9 * without
+
+
+def logits() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    first, second, fused = torch.randn(3, 8, 4, generator=torch.Generator().manual_seed(0))
+    return first, second, fused
+
+
+def test_the_models_own_fused_logits_are_classified_where_they_are_given() -> None:
+    first, second, fused = logits()
+    label, loss = torch.arange(8) % 4, AdaptiveLoss(MIXTURE, beta=0.0, gamma=0.0, weights="uniform")
+    ce = nn.functional.cross_entropy
+    assert loss(first, second, label).item() == pytest.approx(ce(first + second, label).item())
+    assert loss(first, second, label, fused=fused).item() == pytest.approx(ce(fused, label).item())
+
+
+def test_parts_are_named_as_in_the_log_and_sum_to_the_loss() -> None:
+    first, second, _ = logits()
+    label, loss = torch.arange(8) % 4, AdaptiveLoss(MIXTURE, alpha=2.0, beta=3.0, gamma=5.0)
+    total, terms = loss.parts(first, second, label, 2)
+    assert list(terms) == ["classification", "gap", "shift", "imbalanced"]
+    expected = 2 * terms["classification"] + 0.96**2 * (3 * terms["gap"] + 5 * terms["shift"])
+    assert total.item() == pytest.approx(expected.item())
+    assert loss(first, second, label, 2).item() == total.item()
+
+
+def test_it_has_nothing_to_train_and_says_what_it_is() -> None:
+    loss = AdaptiveLoss(MIXTURE, pull="weaker")
+    assert list(loss.parameters()) == list(loss.buffers()) == []
+    assert "alpha=1.0" in repr(loss)
+    assert "pull='weaker'" in repr(loss)
+
+
+def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown pull 'weakr'(.|\n)*try: weaker"):
+        AdaptiveLoss(MIXTURE, pull="weakr")
+    with pytest.raises(UsageError, match="known: posterior, uniform, balanced"):
+        AdaptiveLoss(MIXTURE, weights="none")
+    (tmp_path / "gmm.json").write_text(json.dumps({"components": {}}))
+    with pytest.raises(InputError, match="is not an avgap artifact"):
+        AdaptiveLoss(tmp_path / "gmm.json")
+
+
+def test_the_lines_of_the_document_run(
+    work: Path,  # has run/gmm.json
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = Path(__file__).parents[1] / "docs" / "method.md"
+    (lines,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir("run")
+    first, second, _ = (z.requires_grad_() for z in logits())
+    gap = avgap.read_gaps("gaps.h5").gap
+    names = {"avgap": avgap, "first_logits": first, "second_logits": second, "gaps": gap}
+    names |= {"label": torch.arange(8) % 4, "epoch": 3}
+    exec(lines, names)
+    assert first.grad is not None
+    assert names["loss"].mixture == avgap.fit_mixture(gap).mixture
