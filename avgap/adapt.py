@@ -87,8 +87,12 @@ def adapt(
             now.history[-1]["weights"] = method.weights
         folder.save(now, complete=rounds.complete(now.progress), started=begun)
 
-    with folder.writing(), console.training("adapt", epochs * stage.batches_per_epoch) as bar:
-        bar.resume(len(trainee.history) * stage.batches_per_epoch)
+    done = len(trainee.history)
+    with (
+        folder.writing(events=running.tensorboard, done=done),
+        console.training("adapt", epochs * stage.batches_per_epoch) as bar,
+    ):
+        bar.resume(done * stage.batches_per_epoch)
         while not rounds.complete(trainee.progress):
             method = rounds.begin(trainee)
             train(trainee, method, stage, settings.epochs, save, bar)

@@ -21,6 +21,7 @@ from avgap.errors import AvgapError, InputError
 
 T = TypeVar("T")
 _TIMEOUT = datetime.timedelta(minutes=60)  # the first process may fit, read or write meanwhile
+_PATIENCE = datetime.timedelta(seconds=3)  # for the first process to meet the same error
 _LOST = ("connection", "peer", "gloo", "nccl", "timed out", "store")
 
 
@@ -51,6 +52,26 @@ def _leave() -> None:
 def _ended_by_torchrun(*_: Any) -> NoReturn:
     """torchrun ends all processes once one has died."""
     raise lost()
+
+
+def tells(text: str) -> bool:
+    """Whether this process shall print an error: the first does; another what the first does not.
+
+    So an error that all processes meet is printed once, and one that a single process meets at all.
+    """
+    if size() == 1:
+        return True
+    # The store of torchrun, which outlives the processes.
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        store = dist.TCPStore(host, port, is_master=False, timeout=_PATIENCE)  # type: ignore[attr-defined]
+        if first():
+            store.set("avgap/told", text)
+            return True
+        store.wait(["avgap/told"], _PATIENCE)
+        return bool(store.get("avgap/told").decode() != text)
+    except (RuntimeError, OSError):  # nothing was told, or nobody is there any more
+        return True
 
 
 def lost() -> InputError:

@@ -184,7 +184,7 @@ def from_scratch(
         folder.save(now, complete=now.progress.epoch == settings.epochs, started=begun)
 
     with (
-        folder.writing(),
+        folder.writing(events=running.tensorboard, done=len(trainee.history)),
         console.training(phase, settings.epochs * stage.batches_per_epoch) as bar,
     ):
         bar.resume(trainee.progress.epoch * stage.batches_per_epoch)

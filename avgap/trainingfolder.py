@@ -7,7 +7,7 @@ wherever a run was killed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,7 @@ from avgap.checkpoint import (
     settle_checkpoint,
 )
 from avgap.errors import OutputError
+from avgap.eventfiles import event_writer
 from avgap.models import Description
 from avgap.training import Trainee, state_of
 
@@ -48,6 +49,7 @@ class Folder:
     _digest: str = ""
     _pending: Future[None] | None = None
     _writer: ThreadPoolExecutor | None = field(default=None, repr=False)
+    _events: Callable[[dict[str, Any]], None] = lambda record: None
 
     @property
     def checkpoint(self) -> Path:
@@ -85,8 +87,14 @@ class Folder:
         return there
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """What is saved within has been written at the end, however that comes."""
+    def writing(self, *, events: bool = False, done: int = 0) -> Iterator[None]:
+        """What is saved within has been written at the end, however that comes.
+
+        events: TensorBoard's event files, too; done: the epochs of an earlier run. Raises
+        InputError where TensorBoard is not installed.
+        """
+        if events and distributed.first():
+            self._events = event_writer(self.path / "tensorboard", done)
         with ThreadPoolExecutor(1, "avgap-checkpoint") as self._writer:
             try:
                 yield
@@ -124,6 +132,7 @@ class Folder:
             state,
         )  # fmt: skip
         self._pending = self._writer.submit(self._write, last)
+        self._events(trainee.history[-1])
 
     def _write(self, last: Checkpoint) -> None:
         """best.pt first, so that no kill can lose it."""

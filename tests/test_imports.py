@@ -37,7 +37,7 @@ LAYERS = [
     {"training", "figures", "summary", "evidence", "gapfile", "scorecheck"},
     {"inference", "methods", "unimodality", "scorefile"},
     {"checkpoint", "metrics", "device"},
-    {"distributed"},
+    {"distributed", "eventfiles"},
     {"models", "data", "mixture"},
     {"console", "artifact"},
     {"settings", "errors"},

@@ -148,6 +148,4 @@ def distribute(step: nn.Module, method: Method) -> nn.Module:
     if not method.distributed:
         name = type(method).__name__
         raise UsageError(f"{name} needs the whole batch in one process", hint="without torchrun")
-    return DistributedDataParallel(
-        step, broadcast_buffers=False, find_unused_parameters=method.partial
-    )
+    return DistributedDataParallel(step, find_unused_parameters=method.partial)
