@@ -145,3 +145,16 @@ def test_a_pickle_named_npy_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}]), allow_pickle=True)
     with pytest.raises(InputError, match="cannot be read as"):
         read_gaps(tmp_path / "a.npy")
+
+
+def test_bf16_gaps_say_how_far_they_are_from_fp32(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = Path("run/warmup/checkpoint.pt")
+    exact = gaps(Path("cache.h5"), checkpoint, "exact.h5").table.gap
+    rounded = gaps(Path("cache.h5"), checkpoint, "rounded.h5", precision="bf16").table.gap
+    told = capsys.readouterr().err
+    distance = np.abs(exact - rounded)
+    assert f"bf16 moves the gap by {distance.mean():.2g} on average" in told
+    assert f"less than {np.quantile(distance, 0.99):.2g} (of 60 samples" in told
+    assert 0 < distance.mean() < 0.02
