@@ -48,7 +48,9 @@ Shards = Annotated[
 ]
 Paths = Annotated[
     list[Path],
-    Argument(metavar="PATH...", help="One artifact, or run folders.", show_default=False),
+    Argument(
+        metavar="PATH...", help="An artifact; run folders; gaps and mixture.", show_default=False
+    ),
 ]
 
 # ---------------------------------------------------------------- common to all
@@ -470,9 +472,37 @@ Gmm = Annotated[
 
 # ---------------------------------------------------------------- report and demo
 
-Page = Annotated[
+ReportOutput = Annotated[
+    str | None,
+    Option(
+        "--output",
+        "-o",
+        help="The file to write (figures: the folder), or - for stdout.",
+        show_default=False,
+        rich_help_panel=_OUT,
+    ),
+]
+ReportFormat = Annotated[
+    Literal["html", "md", "latex", "csv", "json", "figures"] | None,
+    Option("--format", help="Instead of what the file's ending says.", rich_help_panel=_OUT),
+]
+ByColumns = Annotated[
+    list[str] | None,
+    Option(
+        "--by",
+        metavar="TABLE|COLUMN",
+        help="Break down by a CSV with a column id, or by class or a column of the cache.",
+        show_default=False,
+    ),
+]
+TrajectoriesFile = Annotated[
     Path | None,
-    Option("--output", "-o", help="The page to write.", show_default=False, rich_help_panel=_OUT),
+    Option(
+        "--trajectories",
+        help="Write each sample's way through the rounds as .csv, with its files.",
+        show_default=False,
+        rich_help_panel=_OUT,
+    ),
 ]
 CacheHint = Annotated[
     Path | None,

@@ -102,10 +102,20 @@ def test_a_line_that_cannot_be_read_is_told_with_what_was_meant(line, text):
             "adapt cache.h5 -c run/warmup/checkpoint.pt -o a --gmm run/gmm.json --steps 3",
             "--gmm is one step with that mixture, --steps 3 asks for more\n",
         ),
-        ("report run", "run folders make a page\n  try: -o report.html\n"),
+        ("report run --format html", "--format html needs a place\n  try: -o report.html\n"),
+        ("report run --format figures -o -", "--format figures needs a place\n  try: -o FOLDER\n"),
+        (
+            "report run --format md --json",
+            "--json and --format both want standard output\n  try: -o FILE\n",
+        ),
         (
             "report run -o r.html --verify",
-            "--verify looks at one artifact, -o makes a page: choose one\n",
+            "--verify looks at one artifact and at nothing else\n",
+        ),
+        (
+            "report run/gaps.h5 --by speker",
+            "--by speker: no such column\n"
+            "  there are: class, predicted class, agreement, corrupt\n  try: --by FILE.csv\n",
         ),
     ],
 )

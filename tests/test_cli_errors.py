@@ -64,7 +64,7 @@ def spoil(name):
         ("adapt cache.h5 -c run/warmup/checkpoint.pt -o a --gmm cut.json", "cut.json cannot be"),
         ("report list.json", "list.json is not an avgap artifact\n  it is not one JSON object\n"),
         ("report none", "none does not exist\n"),
-        ("report cache.h5 -o r.html", "cache.h5 is a file, not a run folder\n"),
+        ("report cache.h5 -o r.html", "cache.h5 is a cache, not a table of gaps\n"),
         ("prepare csv none -o c.h5", "none does not exist\n"),
     ],
 )

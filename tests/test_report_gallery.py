@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,37 +15,31 @@ from runs import WARMUP, gaps_of, write_table
 from avgap.data.cache import open_cache
 from avgap.gapfile import Gaps, read_gaps
 from avgap.mixture import Component, Mixture
-from avgap.report.gallery import (
-    clips_of,
-    most_imbalanced,
-    other_side,
-    picture_of_spectrogram,
-    planted_auc,
-    samples,
-    strip_of_frames,
-)
+from avgap.report.gallery import clips_of, galleries, imbalance, planted_auc, samples
+from avgap.report.pictures import picture_of_spectrogram, strip_of_frames
 
 
-def test_the_most_imbalanced_are_ranked_even_where_the_posterior_is_one():
-    mixture = Mixture(Component(0.9, 0.0, 1e-4), Component(0.1, 0.9, 0.01))
-    gap = np.array([0.0, 0.8, 0.9, 0.85])
-    assert (mixture.posterior(gap[1:]) == 1).all()
-    assert most_imbalanced(gap, mixture) == [2, 3, 1, 0]
+def test_the_side_of_the_larger_gaps_comes_first_and_shows_more():
+    gap = np.r_[np.linspace(0.5, 0.9, 20), np.linspace(-0.4, -0.2, 20)]
+    shown = galleries(gap)
+    assert list(shown) == ["audio", "visual"]
+    assert shown["audio"] == list(range(19, 7, -1))  # twelve, the largest first
+    assert shown["visual"] == [20, 21, 22, 23, 24, 25]
+    assert list(galleries(-gap)) == ["visual", "audio"]
 
 
-def test_without_a_mixture_the_largest_gaps_of_either_sign_lead():
-    assert most_imbalanced(np.array([0.1, -0.9, 0.5]), None) == [1, 2, 0]
+def test_gaps_near_zero_are_not_worth_showing():
+    assert galleries(np.array([0.05, -0.09, 0.7])) == {"audio": [2]}
+    assert galleries(np.array([0.05, -0.09])) == {}
 
 
-def test_with_one_component_the_largest_gaps_lead_and_there_is_no_other_side():
-    one = Mixture(Component(1.0, 0.0, 0.1))
-    assert most_imbalanced(np.array([0.1, -0.9, 0.5]), one) == [1, 2, 0]
-    assert other_side(np.array([0.1, -0.9, 0.5]), one) == []
-
-
-def test_the_other_side_shows_only_gaps_worth_showing():
-    mixture = Mixture(Component(0.9, 0.0, 0.01), Component(0.1, 0.7, 0.01))
-    assert other_side(np.array([0.7, -0.5, -0.1, -0.3]), mixture) == [1, 3]
+def test_columns_of_the_cache_follow_the_ids_and_media_are_found_beside_the_list(cache):
+    clips = clips_of(open_cache(cache), "train")
+    assert clips.columns(["train-59", "nobody", "train-0"]) == {"corrupt": ["", "", "visual:noise"]}
+    assert replace(clips, root=Path("data/set")).source("a/b.mp4") == "data/set/a/b.mp4"
+    assert replace(clips, root=Path("data/clips.csv")).source("a/b.mp4") == "data/a/b.mp4"
+    assert replace(clips, root=Path("data")).source("") == ""
+    assert replace(clips, root=None).source("a/b.mp4") == "a/b.mp4"
 
 
 def test_planted_auc_is_that_of_the_posterior_against_the_known_truth(cache, tmp_path):
@@ -57,6 +53,11 @@ def test_planted_auc_is_that_of_the_posterior_against_the_known_truth(cache, tmp
     # P(spoiled above clean) = (14·44 + ½·(14·1 + 1·44)) / (15·45)
     expected = (14 * 44 + (14 + 44) / 2) / (15 * 45)
     assert planted_auc(Gaps(gap=gap, id=ids), mixture, clips) == pytest.approx(expected)
+
+
+def test_samples_of_one_balanced_group_are_ranked_by_the_size_of_their_gap():
+    alone = Mixture(Component(1.0, 0.0, 0.01))
+    assert imbalance(np.array([0.1, -0.9, 0.5]), alone).tolist() == [0.1, 0.9, 0.5]
 
 
 def test_planted_auc_is_unknown_without_the_truth_of_every_clip(cache):
@@ -73,7 +74,8 @@ def test_a_sample_is_shown_with_its_names_scores_and_pictures(cache, tmp_path):
     write_table(tmp_path / "gaps.h5", cache, WARMUP, gaps_of(0.7))
     table = read_gaps(tmp_path / "gaps.h5")
     mixture = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, 0.7, 0.01))
-    (shown,) = samples(table, [1], mixture, clips_of(open_cache(cache), "train"))
+    opened = open_cache(cache)
+    (shown,) = samples(table, [1], mixture, clips_of(opened, "train"), opened.classes)
     assert (shown["id"], shown["label"], shown["corrupt"]) == ("train-1", "middle", "visual:noise")
     assert shown["predicted"] == {"fused": "middle", "audio": "middle", "visual": "high"}
     assert shown["prob"]["audio"] - shown["prob"]["visual"] == pytest.approx(shown["gap"])

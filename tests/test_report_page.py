@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import subprocess
 import sys
@@ -50,10 +52,11 @@ def test_the_page_stands_alone_and_shows_every_part(run, tmp_path):
     html = (tmp_path / "report.html").read_text()
     reader = Reader(html)
     assert all(a.startswith(("data:image/png;base64,", "#")) for a in reader.addresses)
-    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    assert not {"link", "iframe", "object"} & set(reader.tags)
+    assert reader.tags.count("script") == 2  # its own, and the samples as JSON
     assert "url(http" not in html
     assert "@import" not in html
-    assert reader.tags.count("figure") == 3
+    assert reader.tags.count("figure") == 4
     assert len(reader.pictures) == 2 * (12 + 1)
     assert all(reader.pictures)
     assert len(reader.ids) == len(set(reader.ids))
@@ -88,10 +91,41 @@ def test_what_users_wrote_is_shown_as_text(tmp_path, monkeypatch):
     run = make_run(tmp_path / "<b>run & co", cache)
     page([run], tmp_path / "report.html")
     reader = Reader((tmp_path / "report.html").read_text())
-    assert "script" not in reader.tags
+    assert reader.tags.count("script") == 2
     assert "b" not in reader.tags
     assert all(name in reader.text for name in (*hostile, "<b>run & co"))
     assert "x" not in reader.addresses
+
+
+def test_the_policy_allows_the_pages_own_script_alone(run, tmp_path):
+    page([run], tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)
+    script = html.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; ")
+    assert f"script-src 'sha256-{digest}'; " in policy
+    assert "script-src 'unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_page_names_the_commands_that_make_it_again(run, tmp_path):
+    page([run], tmp_path / "report.html", made_by="avgap report run -o report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert "This page again: avgap report run -o report.html" in text
+    assert f"avgap fitgmm {run / 'gaps.h5'} -o {run / 'gmm.json'} --n-init 10" in text
+
+
+def test_groups_and_moves_stand_on_the_page_and_among_the_numbers(run, tmp_path):
+    result = page([run], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    for words in ("by class", "by agreement", "by corrupt", "Samples that changed sides"):
+        assert words in text
+    (numbers,) = result.runs
+    assert [g["group"] for g in numbers["breakdowns"]["corrupt"]] == ["visual:noise", "(none)"]
+    assert numbers["breakdowns"]["corrupt"][0]["imbalanced"]["count"] == 15
+    assert numbers["trajectories"]["imbalanced"][0] == 15
+    assert numbers["rounds"][0]["val"] == {"fused": 0.6, "audio": 0.5, "visual": 0.4}
 
 
 def test_several_runs_are_compared_first_and_then_shown_one_by_one(tmp_path, cache):

@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from avgap import console, options
+from avgap.cli.common import STDOUT, command_line, one_result
 from avgap.errors import UsageError
+
+if TYPE_CHECKING:
+    from avgap.report.runview import RunView
 
 
 def report(
     paths: options.Paths,
-    output: options.Page = None,
+    output: options.ReportOutput = None,
+    format: options.ReportFormat = None,
+    by: options.ByColumns = None,
+    trajectories: options.TrajectoriesFile = None,
     cache: options.CacheHint = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """⑦ Describe an artifact, or make a page.
+    """⑦ Describe an artifact, or report on runs and on any model's gaps.
 
-    One file: what it is, where from, a summary. Run folders: one page of pictures.
+    One file: what it is, where from, a summary. Run folders, or gaps with their mixture: words and
+    tables, or with -o a page, tables or figures.
 
     \b
     avgap report run/gaps.h5
     avgap report run -o report.html
+    avgap report gaps.h5 gmm.json --by speakers.csv
+    avgap report run --format figures -o figures
     """
     console.setup(quiet=quiet)
-    if output is not None and verify:
-        raise UsageError("--verify looks at one artifact, -o makes a page: choose one")
+    alone = len(paths) == 1 and not paths[0].is_dir() and output is None and format is None
+    if verify and (not alone or by or trajectories):
+        raise UsageError("--verify looks at one artifact and at nothing else")
     from avgap import report as stage
 
-    if output is None:
-        if len(paths) != 1 or paths[0].is_dir():
-            raise UsageError("run folders make a page", (), "-o report.html")
+    if alone and not by and trajectories is None:
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    result = stage.page(paths, output, cache)
+    _check(output, format, as_json=as_json)
+    from avgap.report.grouping import read_by
+
+    views = stage.read_views(paths, cache, read_by(by or []))
+    if trajectories is not None:
+        stuck = stage.write_trajectories(views, trajectories)
+        console.wrote(trajectories, f"{stuck:,} samples never moved")
+    given = {"--format": format, "--trajectories": trajectories, "--cache": cache}
+    words = [word for name, value in given.items() if value is not None for word in (name, value)]
+    words += [word for value in by or [] for word in ("--by", value)]
+    target = [] if output is None else ["-o", Path(output) if output != STDOUT else output]
+    made_by = command_line("report", *paths, *target, *words)
+    _give(views, output, format, made_by, as_json=as_json)
+
+
+def _check(output: str | None, format: str | None, *, as_json: bool) -> None:
+    """Raise UsageError where the output cannot be what is asked for."""
+    one_result(output or "", as_json)
+    if output in (None, STDOUT) and format in ("html", "figures"):
+        raise UsageError(f"--format {format} needs a place", (), f"-o {_PLACES[format]}")
+    if output is None and format is not None and as_json:
+        raise UsageError("--json and --format both want standard output", (), "-o FILE")
+
+
+_PLACES = {"html": "report.html", "figures": "FOLDER"}
+
+
+def _give(
+    views: list[RunView], output: str | None, format: str | None, made_by: str, *, as_json: bool
+) -> None:
+    from avgap import report as stage
+    from avgap.report import exports
+    from avgap.report.page import numbers
+
+    if output is None and format is None:
+        runs = [view.numbers() for view in views]
+        console.result(exports.terminal(views), numbers(runs), as_json=as_json)
+        if not as_json:
+            console.suggest(f"{made_by} -o report.html")
+        return
+    if output is None or output == STDOUT:
+        console.artifact(exports.FORMATS[format or "md"](views, made_by))
+        return
+    place = Path(output)
+    result = stage.write(views, place, format or exports.format_of(place), made_by)
     console.result("", result.as_dict(), as_json=as_json)
     console.wrote(output)

@@ -100,7 +100,7 @@ def natural_order(names: Iterable[str]) -> tuple[str, ...]:
     def key(name: str) -> tuple[float, list[tuple[bool, int, str]], str]:
         parts = re.findall(r"\d+|\D+", name)
         whole = float(name) if re.fullmatch(r"-?\d+", name) else float("inf")
-        return whole, [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts], name
+        return whole, [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts], name
 
     return tuple(sorted(set(names), key=key))
 

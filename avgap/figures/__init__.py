@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from avgap.figures.analysis import Bar, by_group, crowd, trajectories
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
 from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
 from avgap.figures.writing import MARK, save, settle, svg
@@ -11,6 +12,9 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "gap_histogram": gap_histogram,
     "evolution": evolution,
     "accuracy": accuracy,
+    "by_group": by_group,
+    "trajectories": trajectories,
+    "crowd": crowd,
 }
 
 __all__ = [
@@ -19,9 +23,12 @@ __all__ = [
     "INK",
     "MARK",
     "MARKERS",
+    "Bar",
     "Round",
     "accuracy",
     "blank",
+    "by_group",
+    "crowd",
     "curve_grid",
     "evolution",
     "gap_histogram",
@@ -30,4 +37,5 @@ __all__ = [
     "settle",
     "style",
     "svg",
+    "trajectories",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Round:
-    """The gaps, (N,), at one moment of training, and the mixture fitted to them (None: no fit)."""
+    """The gaps, (N,), at one moment of training, and the mixture fitted to them (None: no fit).
+
+    distance: |audio − visual| validation accuracy at that moment, a fraction; None: not known.
+    """
 
     name: str
     gap: NDArray[np.float64]
     mixture: Mixture | None
+    distance: float | None = None
 
 
-def gap_histogram(gap: NDArray[np.float64], mixture: Mixture | None = None) -> Figure:
-    """Fig. 2: the density of N gaps, (N,), both weighted components and their sum."""
+def gap_histogram(
+    gap: NDArray[np.float64], mixture: Mixture | None = None, *, columns: bool = False
+) -> Figure:
+    """Fig. 2: the density of N gaps, (N,), both weighted components and their sum.
+
+    columns: over each bin i of histogram_edges an unseen column of the whole height, in SVG the
+    element `bin-i`, for a page to point at.
+    """
     with style():
         figure = blank(8, 3.8)
         axes = figure.subplots()
@@ -36,13 +47,16 @@ def gap_histogram(gap: NDArray[np.float64], mixture: Mixture | None = None) -> F
         axes.set_ylabel("density")
         if mixture is not None:
             axes.legend(frameon=False, loc="best")
+        if columns:
+            _draw_columns(axes, histogram_edges(gap))
         return figure
 
 
 def evolution(rounds: Sequence[Round]) -> Figure:
     """Fig. 3: the distribution after each round; imbalanced weight and mean, density at the origin.
 
-    The density at the origin is that of the fitted mixture (the paper: 3.3, later above 20).
+    The density at the origin is that of the fitted mixture (the paper: 3.3, later above 20). Where
+    it is known, the distance of audio and visual validation accuracy, which should close.
     """
     with style():
         columns = min(max(len(rounds), 3), 5)
@@ -120,18 +134,35 @@ def _draw_gaps(
         axes.plot(grid, mixture.density(grid), color=INK, linewidth=1, linestyle=":", label="sum")
 
 
+def _draw_columns(axes: Axes, edges: NDArray[np.float64]) -> None:
+    low, high = axes.get_ylim()
+    for i, (left, right) in enumerate(pairwise(edges)):
+        axes.bar(left, high - low, right - left, low, align="edge", alpha=0, gid=f"bin-{i}")
+    axes.set_ylim(low, high)
+
+
 def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
     fitted = [(i, r.mixture) for i, r in enumerate(rounds) if r.mixture is not None]
-    index = [i for i, _ in fitted]
     trends = {
-        "imbalanced weight π₁": [m.imbalanced_weight for _, m in fitted],
-        "imbalanced mean μ₁": [m.imbalanced_mean for _, m in fitted],
-        "density at the origin": [float(m.density(0.0)) for _, m in fitted],
+        "imbalanced weight π₁": [(i, m.imbalanced_weight) for i, m in fitted],
+        "imbalanced mean μ₁": [(i, m.imbalanced_mean) for i, m in fitted],
+        "density at the origin": [(i, float(m.density(0.0))) for i, m in fitted],
     }
-    for axes, (name, values) in zip(part.subplots(1, 3), trends.items(), strict=True):
+    apart = [(i, 100 * r.distance) for i, r in enumerate(rounds) if r.distance is not None]
+    if apart:
+        trends["|audio − visual|, % val"] = apart
+    panels = part.subplots(1, len(trends))
+    for axes, (name, points) in zip(panels, trends.items(), strict=True):
         colour = COLOURS["imbalanced" if "imbalanced" in name else "balanced"]
         axes.patch.set_alpha(0)
-        axes.plot(index, values, color=colour, marker="o", linewidth=1.8, markersize=5)
+        axes.plot(
+            [i for i, _ in points],
+            [value for _, value in points],
+            color=colour,
+            marker="o",
+            linewidth=1.8,
+            markersize=5,
+        )
         axes.set_title(name)
         axes.set_xlabel("round")
         axes.set_xticks(range(len(rounds)))

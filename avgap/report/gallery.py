@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import wave
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from avgap import artifact
-from avgap.data.playback import RATE
 from avgap.gapfile import Gaps
 from avgap.mixture import Mixture
+from avgap.report.pictures import HEIGHT, picture_of_spectrogram, png_uri, strip_of_frames, wav_uri
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
     from avgap.data.cache import Cache
 
-MANY = 12  # of the highest posterior
-FEW = 6  # of the largest gaps on the other side
-OTHER_SIDE = 0.2  # |gap| from which a sample of the other side is worth showing
-_HEIGHT = 96  # px, of a frame and of a spectrogram
-_FRAMES = 3
+MANY = 12  # samples of the side with the larger gaps
+FEW = 6  # of the other
+WORTH = 0.1  # |gap| from which a sample is worth showing
 
 
 class Pictures(NamedTuple):
@@ -39,14 +36,41 @@ class Pictures(NamedTuple):
 
 @dataclass(frozen=True)
 class Clips:
-    """What a gallery needs to know of one split of a cache: ids in order, planted corruption."""
+    """One split of a cache, but for the arrays: ids in order, its columns of text.
+
+    pictured: whether it has pictures (not of embeddings). small: whether its frames are smaller
+    than they are shown. root: where the dataset lay, as far as the cache remembers.
+    """
 
     path: Path
     split: str
     classes: tuple[str, ...]
-    row: dict[str, int]  # of the clips that have pictures: none of embeddings
-    small: bool  # whether its frames are smaller than they are shown
-    corrupt: dict[str, str]  # id → kind, "" for none; empty where the cache does not know
+    row: dict[str, int]
+    meta: dict[str, list[str]]
+    pictured: bool
+    small: bool
+    root: Path | None
+
+    @cached_property
+    def corrupt(self) -> dict[str, str]:
+        """What was spoiled on purpose: id → kind, "" for nothing; empty where that is unknown."""
+        return dict(zip(self.row, self.meta.get("corrupt", ()), strict=False))
+
+    def columns(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """The cache's columns for N samples, in their order; "" for a clip that it lacks."""
+        rows = [self.row.get(id) for id in ids]
+        return {
+            name: ["" if row is None else values[row] for row in rows]
+            for name, values in self.meta.items()
+        }
+
+    def source(self, name: str) -> str:
+        """A media file as the dataset names it, as a path to be opened; "" stays ""."""
+        if not name or self.root is None:
+            return name
+        # The list of a csv dataset lies beside its media, other datasets are the folder itself.
+        folder = self.root.parent if self.root.suffix.lower() == ".csv" else self.root
+        return os.path.normpath(folder / name)
 
     def pictures(self, id: str) -> Pictures:
         """What is to be seen, and heard where the cache keeps sound, of one clip."""
@@ -60,39 +84,41 @@ class Clips:
 
 
 def clips_of(cache: Cache, split: str) -> Clips:
-    """The ids and the planted corruption of one split."""
-    with artifact.open_hdf5(cache.path) as file:
-        ids: list[str] = file[split]["id"].asstr()[:].tolist()
-    corrupt = cache.meta(split).get("corrupt")
-    truth = {} if corrupt is None else dict(zip(ids, corrupt, strict=True))
+    """What a report needs to know of one split. Raises InputError: no such split."""
+    ids, meta = cache.labels(split), cache.meta(split)
     pictured = cache.kind == "media"
-    rows = {id: row for row, id in enumerate(ids)} if pictured else {}
-    small = pictured and cache.visual_shape[1] < _HEIGHT
-    return Clips(cache.path, split, cache.classes, rows, small, truth)
+    small = pictured and cache.visual_shape[1] < HEIGHT
+    hint = cache.stamp.hints.get("root")
+    root = None if not hint else cache.path.parent / hint
+    rows = {id: row for row, id in enumerate(ids)}
+    return Clips(cache.path, split, cache.classes, rows, meta, pictured, small, root)
 
 
-def most_imbalanced(gap: NDArray[np.float64], mixture: Mixture | None) -> list[int]:
-    """Rows of the MANY samples of highest posterior w_{i,1}, or largest |gap|: see imbalance."""
-    return [int(row) for row in np.argsort(-imbalance(gap, mixture), kind="stable")[:MANY]]
+def leading(gap: NDArray[np.float64], modality: str, most: int) -> list[int]:
+    """Rows of the largest gaps in favour of a modality, at most `most`, where they are worth it."""
+    signed = gap if modality == "audio" else -gap
+    rows = np.argsort(-signed, kind="stable")[:most]
+    return [int(row) for row in rows if signed[row] >= WORTH]
 
 
-def imbalance(gap: NDArray[np.float64], mixture: Mixture | None) -> NDArray[np.float64]:
+def galleries(gap: NDArray[np.float64]) -> dict[str, list[int]]:
+    """Rows to show by the modality that leads in them, the one of the larger gaps first.
+
+    MANY of the side whose largest gaps are larger on average, FEW of the other.
+    """
+    sides = {name: leading(gap, name, MANY) for name in ("audio", "visual")}
+    size = {name: float(np.abs(gap[rows]).sum()) for name, rows in sides.items()}
+    first, other = sorted(sides, key=lambda name: -size[name])
+    shown = {first: sides[first], other: sides[other][:FEW]}
+    return {name: rows for name, rows in shown.items() if rows}
+
+
+def imbalance(gap: NDArray[np.float64], mixture: Mixture) -> NDArray[np.float64]:
     """What ranks samples, (N,): the log-odds, or |gap| where no component is imbalanced.
 
     The log-odds still tell samples apart where the posterior is 1 to all digits.
     """
-    if mixture is None or not mixture.leaning:
-        return np.abs(gap)
-    return np.asarray(mixture.log_odds(gap))
-
-
-def other_side(gap: NDArray[np.float64], mixture: Mixture | None) -> list[int]:
-    """Rows of the FEW largest gaps in favour of the other modality, where there are such."""
-    if mixture is None or not mixture.leaning:
-        return []
-    signed = -gap if mixture.dominant == "audio" else gap
-    rows = np.argsort(-signed, kind="stable")[:FEW]
-    return [int(row) for row in rows if signed[row] >= OTHER_SIDE]
+    return np.asarray(mixture.log_odds(gap)) if mixture.leaning else np.abs(gap)
 
 
 def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
@@ -111,7 +137,11 @@ def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
 
 
 def samples(
-    table: Gaps, rows: list[int], mixture: Mixture | None, clips: Clips | None
+    table: Gaps,
+    rows: list[int],
+    mixture: Mixture | None,
+    clips: Clips | None,
+    classes: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """What the page shows of each row: id, label, scores, posterior, predictions, pictures."""
 
@@ -119,8 +149,7 @@ def samples(
         if column is None:
             return None
         index = int(column[row])
-        known = clips is not None and 0 <= index < len(clips.classes)
-        return clips.classes[index] if clips is not None and known else str(index)
+        return classes[index] if 0 <= index < len(classes) else str(index)
 
     def value(column: NDArray[np.float64] | None, row: int) -> float | None:
         return None if column is None else float(column[row])
@@ -128,7 +157,7 @@ def samples(
     shown = []
     for row in rows:
         id = table.id[row] if table.id is not None else f"row {row + 1}"
-        pictures = clips.pictures(id) if clips is not None and id in clips.row else None
+        seen = clips is not None and clips.pictured and id in clips.row
         predictions = {
             "fused": table.fused_pred,
             "audio": table.audio_pred,
@@ -136,6 +165,7 @@ def samples(
         }
         shown.append(
             {
+                "row": row,
                 "id": id,
                 "label": name(table.label, row),
                 "gap": float(table.gap[row]),
@@ -146,59 +176,7 @@ def samples(
                 "posterior": None if mixture is None else float(mixture.posterior(table.gap[row])),
                 "predicted": {m: name(column, row) for m, column in predictions.items()},
                 "corrupt": "" if clips is None else clips.corrupt.get(id, ""),
-                "pictures": pictures,
+                "pictures": clips.pictures(id) if clips is not None and seen else None,
             }
         )
     return shown
-
-
-# ---------------------------------------------------------------- pictures
-
-
-def strip_of_frames(frames: NDArray[np.uint8]) -> Image:
-    """At most three of K RGB frames, (K, H, W, 3), side by side."""
-    from PIL import Image
-
-    count = min(len(frames), _FRAMES)
-    chosen = frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
-    strip = Image.fromarray(np.concatenate(list(chosen), axis=1))
-    return _shrink(strip)
-
-
-def picture_of_spectrogram(audio: NDArray[np.float16]) -> Image:
-    """A spectrogram (F, T) in colour over its 1st to 99th percentile, low frequencies below."""
-    import matplotlib as mpl
-    from PIL import Image
-
-    values = audio.astype(np.float64)[::-1]
-    low, high = np.percentile(values, [1, 99])
-    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
-    picture = Image.fromarray((scaled * 255).astype(np.uint8)).convert("P")
-    colours = np.array(mpl.colormaps["magma"].colors) * 255  # type: ignore[attr-defined]
-    picture.putpalette(colours.round().astype(np.uint8).tobytes())
-    return picture if picture.height <= 2 * _HEIGHT else _shrink(picture.convert("RGB"))
-
-
-def _shrink(picture: Image) -> Image:
-    if picture.height <= _HEIGHT:
-        return picture
-    width = round(picture.width * _HEIGHT / picture.height)
-    return picture.resize((width, _HEIGHT), 1)  # 1: Lanczos
-
-
-def wav_uri(sound: NDArray[np.int16]) -> str:
-    """Samples (n,) at 16 kHz as a data URI."""
-    with io.BytesIO() as target:
-        with wave.open(target, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(sound.astype("<i2").tobytes())
-        return "data:audio/wav;base64," + base64.b64encode(target.getvalue()).decode("ascii")
-
-
-def png_uri(picture: Image) -> str:
-    """A picture as a PNG data URI."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from avgap.fitgmm import GmmFile, read_mixture
 from avgap.gapfile import Gaps, read_gaps
 
 _ENDINGS = (".h5", ".json", ".csv", ".pt")
+_TABLES = (".h5", ".csv", ".npy")
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,22 @@ class Found:
 
 @dataclass(frozen=True)
 class Moment:
-    """The gaps at one moment of training. round: 0 after warm-up, r after adaptive round r."""
+    """The gaps at one moment of training. round: 0 after warm-up, r after adaptive round r.
+
+    lone: a table of gaps of which no training is known; it has no before and after.
+    """
 
     round: int
     path: Path
     gaps: Gaps
     gmm: GmmFile | None
+    lone: bool = False
 
     @property
     def name(self) -> str:
         """The moment in words."""
+        if self.lone:
+            return f"in {self.path.name}"
         return "after warm-up" if self.round == 0 else f"after round {self.round}"
 
 
@@ -59,16 +67,101 @@ class RunFolder:
 
 
 def read_run(path: Path) -> RunFolder:
-    """Read a run folder. Raises InputError: missing, a file, nothing of avgap's in it, corrupt."""
+    """Read a run folder, or one that holds but a table of gaps of anybody's.
+
+    Raises InputError: missing, a file, nothing of avgap's in it and no gaps, corrupt.
+    """
     if not path.is_dir():
         what = "is a file, not a run folder" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}")
     found, unread = _walk(path)
-    if not found:
-        raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
     chain = _chain(found)
+    history = _history(path, chain)
     moments, metrics = _moments(found, chain), _metrics(found, chain)
-    return RunFolder(path, found, unread, moments, metrics, _history(path, chain))
+    if not moments:
+        moments = _foreign(path, found)
+    if not found and not moments:
+        raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
+    if len(moments) == 1 and not history and not metrics:
+        moments = [replace(moments[0], lone=True)]
+    return RunFolder(path, found, unread, moments, metrics, history)
+
+
+def read_files(paths: Sequence[Path]) -> list[RunFolder]:
+    """Tables of gaps, each a run by itself, with the mixtures that were fitted to them.
+
+    Raises InputError: a file that is neither, no table, a mixture of other gaps.
+    """
+    mixtures = {path: read_mixture(path) for path in paths if path.suffix == ".json"}
+    tables = {path: read_gaps(path) for path in paths if path not in mixtures}
+    if not tables:
+        raise InputError("there are no gaps among the files", [str(p) for p in mixtures])
+    runs = []
+    for path, table in tables.items():
+        fitted = [file for file, gmm in mixtures.items() if _fitted_to(gmm, table)]
+        mine = [path, *fitted[:1]]
+        moment = Moment(0, path, table, mixtures.get(fitted[0]) if fitted else None, lone=True)
+        found = [Found(p, stamp, {}) for p in mine if (stamp := _stamp(p)) is not None]
+        runs.append(RunFolder(path.parent, found, [], [moment], {}, []))
+    strangers = [
+        path
+        for path, gmm in mixtures.items()
+        if not any(_fitted_to(gmm, table) for table in tables.values())
+    ]
+    if strangers:
+        raise InputError(
+            f"{', '.join(map(str, strangers))}: a mixture of other gaps",
+            [f"gaps {path}" for path in tables],
+            f"avgap fitgmm {next(iter(tables))} -o gmm.json",
+        )
+    return runs
+
+
+def mixture_beside(path: Path, table: Gaps) -> Path | None:
+    """The mixture in the folder of a table of gaps that was fitted to it, if there is one."""
+    for file in sorted(path.parent.glob("*.json")):
+        try:
+            if _fitted_to(read_mixture(file), table):
+                return file
+        except InputError:
+            continue
+    return None
+
+
+def _fitted_to(gmm: GmmFile, table: Gaps) -> bool:
+    digest = table.digest() if table.stamp is None else table.stamp.digest
+    return gmm.stamp.inputs.get("gaps") == digest
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """The stamp of a file; None of a foreign one."""
+    try:
+        return artifact.read_stamp(path)
+    except InputError:
+        return None
+
+
+def _foreign(path: Path, found: list[Found]) -> list[Moment]:
+    """The tables of gaps without a stamp: where there is one alone, or one with a mixture."""
+    mixtures = [read_mixture(f.path) for f in found if f.kind == "gmm"]
+    moments = []
+    for file in sorted(f for f in path.rglob("*") if f.suffix in _TABLES and f.is_file()):
+        try:
+            table = read_gaps(file)
+        except InputError:
+            continue
+        gmm = next((gmm for gmm in mixtures if _fitted_to(gmm, table)), None)
+        moments.append(Moment(0, file, table, gmm))
+    fitted = [moment for moment in moments if moment.gmm is not None]
+    chosen = fitted or moments
+    if len(chosen) > 1:
+        names = [str(moment.path) for moment in chosen]
+        raise InputError(
+            f"{path} holds {len(chosen)} tables of gaps of unknown origin",
+            names,
+            "one of them: avgap report GAPS GMM",
+        )
+    return chosen
 
 
 def _walk(path: Path) -> tuple[list[Found], list[str]]:

@@ -1,32 +1,36 @@
-"""What the page says about one run: words, numbers, figures, pictures, for the template."""
+"""One run as it is reported: its artifacts joined with its cache, and what they say together."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
-from avgap import console, figures
+from avgap import console
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gapfile import Gaps
 from avgap.mixture import Mixture
 from avgap.report import gallery
+from avgap.report.breakdown import Group, Samples, breakdown, summed_up
 from avgap.report.gallery import Clips
+from avgap.report.grouping import NO_QUESTION, By, groupings
 from avgap.report.runfolder import Moment, RunFolder
+from avgap.report.trajectories import Seen, Trajectories, follow
+from avgap.report.votes import Votes, votes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MODALITIES = ("fused", "audio", "visual")
 
 
 @dataclass(frozen=True)
 class RunView:
-    """One run as the template shows it. key: unique in the page, a prefix of every id."""
+    """One run as it is shown. key: unique in the report, a prefix of every id on the page."""
 
     key: str
     name: str
@@ -34,11 +38,9 @@ class RunView:
     cache: Cache | None
     clips: Clips | None
     no_pictures: str  # why the gallery has no pictures; "" when it has
+    by: By = NO_QUESTION
 
-    @property
-    def first(self) -> Moment | None:
-        """The gaps after warm-up, or the earliest there are."""
-        return self.run.moments[0] if self.run.moments else None
+    # ------------------------------------------------------------ accuracy
 
     @property
     def before(self) -> dict[str, Any] | None:
@@ -47,15 +49,8 @@ class RunView:
 
     @property
     def after(self) -> dict[str, Any] | None:
-        """The metrics after adaptation."""
-        return self.run.metrics.get("adapt")
-
-    @cached_property
-    def planted_auc(self) -> float | None:
-        """ROC AUC of the first posterior against planted corruption; None where that is unknown."""
-        if self.clips is None or self.first is None or self.first.gmm is None:
-            return None
-        return gallery.planted_auc(self.first.gaps, self.first.gmm.mixture, self.clips)
+        """The metrics after adaptation, or after a comparison method's training."""
+        return self.run.metrics.get("adapt", self.run.metrics.get("baseline"))
 
     def change(self, modality: str, measure: str = "accuracy") -> float | None:
         """After minus before, a fraction; None unless both were measured."""
@@ -63,66 +58,6 @@ class RunView:
             return None
         old, new = (m["metrics"][modality][measure] for m in (self.before, self.after))
         return float(new - old)
-
-    def numbers(self) -> dict[str, Any]:
-        """For --json: the accuracies, the mixture of every round, the planted AUC."""
-        accuracies = {
-            phase: {m: body["metrics"][m]["accuracy"] for m in MODALITIES}
-            for phase, body in self.run.metrics.items()
-        }
-        rounds = [
-            {"round": m.round, **m.gmm.mixture.as_dict()}
-            for m in self.run.moments
-            if m.gmm is not None
-        ]
-        return {
-            "run": str(self.run.path),
-            "accuracy": accuracies,
-            "rounds": rounds,
-            "planted_auc": self.planted_auc,
-        }
-
-    # ------------------------------------------------------------ words
-
-    def verdict(self) -> list[str]:
-        """The run in plain sentences."""
-        lines = [*self._about_gaps(), *self._about_accuracy(), *self._about_truth()]
-        return [re.sub(r"-(?=\d)", "−", line) for line in lines]
-
-    def _about_gaps(self) -> list[str]:
-        if self.first is None or self.first.gmm is None:
-            return ["No mixture was fitted in this run."]
-        mixture, diagnostics = self.first.gmm.mixture, self.first.gmm.diagnostics
-        when, many = self.first.name.capitalize(), f"{len(self.first.gaps):,}"
-        if not mixture.leaning:
-            return [f"{when}, the {many} samples were taken as one balanced group."]
-        share = f"{when}, {100 * mixture.imbalanced_weight:.0f} % of the {many} samples"
-        lines = [f"{share} are imbalanced: {_sides(mixture)}."]
-        if not diagnostics["supported"]:
-            lines.append("These gaps do not clearly support two groups, though: read it with care.")
-        last = self.run.moments[-1]
-        if last.gmm is not None and last is not self.first:
-            then = last.gmm.mixture
-            lines.append(
-                f"{last.name.capitalize()} it is {100 * then.imbalanced_weight:.0f} %"
-                f"{_about(then)}, and the density of gaps at zero went from "
-                f"{float(mixture.density(0.0)):.1f} to {float(then.density(0.0)):.1f}."
-            )
-        return lines
-
-    def _about_accuracy(self) -> list[str]:
-        if self.before is None or self.after is None:
-            return []
-        changes = {m: self.change(m) or 0.0 for m in MODALITIES}
-        old, new = (100 * m["metrics"]["fused"]["accuracy"] for m in (self.before, self.after))
-        judgement = "better" if changes["fused"] > 0 else "worse"
-        if abs(changes["fused"]) <= self.chance:
-            judgement = "a difference that may be chance"
-        return [
-            f"Adaptive training took the fused accuracy on the {self.after['split']} split from "
-            f"{old:.1f} % to {new:.1f} %, {judgement}; audio changed by "
-            f"{100 * changes['audio']:+.1f} points and visual by {100 * changes['visual']:+.1f}."
-        ]
 
     @property
     def chance(self) -> float:
@@ -135,92 +70,140 @@ class RunView:
             variances.append(p * (1 - p) / body["n_samples"])
         return 2 * math.sqrt(sum(variances))
 
-    def _about_truth(self) -> list[str]:
-        if self.planted_auc is None:
-            return []
-        return [
-            "The clips spoiled on purpose are known here: the posterior finds them with ROC AUC "
-            f"{self.planted_auc:.3f} (1 is perfect, 0.5 is chance)."
-        ]
+    # ------------------------------------------------------------ the first gaps
 
-    # ------------------------------------------------------------ pictures
+    @property
+    def first(self) -> Moment | None:
+        """The gaps after warm-up, or the earliest there are."""
+        return self.run.moments[0] if self.run.moments else None
 
-    def histogram(self) -> Markup | None:
-        """Fig. 2 for the first gaps."""
+    @property
+    def mixture(self) -> Mixture | None:
+        """The mixture of the first gaps."""
+        return None if self.first is None or self.first.gmm is None else self.first.gmm.mixture
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, where the cache or the gaps of foreign scores tell them."""
+        if self.cache is not None:
+            return self.cache.classes
+        stamp = None if self.first is None else self.first.gaps.stamp
+        return () if stamp is None else tuple(stamp.parameters.get("classes") or ())
+
+    @property
+    def lone(self) -> bool:
+        """Whether it is a table of gaps by itself, without a training."""
+        return self.first is not None and self.first.lone
+
+    @cached_property
+    def posterior(self) -> NDArray[Any] | None:
+        """w_{i,1} of the first gaps, (N,)."""
+        if self.first is None or self.mixture is None:
+            return None
+        return self.mixture.posterior(self.first.gaps.gap)
+
+    @cached_property
+    def meta(self) -> dict[str, list[str]]:
+        """The cache's columns for the samples of the first gaps; empty without."""
+        if self.first is None or self.first.gaps.id is None or self.clips is None:
+            return {}
+        return self.clips.columns(self.first.gaps.id)
+
+    @cached_property
+    def planted_auc(self) -> float | None:
+        """ROC AUC of the first posterior against planted corruption; None where that is unknown."""
+        if self.clips is None or self.first is None or self.mixture is None:
+            return None
+        return gallery.planted_auc(self.first.gaps, self.mixture, self.clips)
+
+    @cached_property
+    def samples(self) -> Samples | None:
+        """What is broken down."""
         if self.first is None:
             return None
-        mixture = None if self.first.gmm is None else self.first.gmm.mixture
-        figure = figures.gap_histogram(self.first.gaps.gap, mixture)
-        return self._inline(figure, "gaps", f"Histogram of the modality gaps {self.first.name}")
+        gaps = self.first.gaps
+        right = None
+        if gaps.fused_pred is not None and gaps.label is not None:
+            right = gaps.fused_pred == gaps.label
+        return Samples(gaps.gap, self.posterior, right)
 
-    def evolution(self) -> Markup | None:
-        """Fig. 3, where there is more than one round."""
-        if len(self.run.moments) < 2:
-            return None
-        rounds = [
-            figures.Round(m.name, m.gaps.gap, None if m.gmm is None else m.gmm.mixture)
-            for m in self.run.moments
-        ]
-        title = "Histograms of the gaps after each round, and how the mixture moved"
-        return self._inline(figures.evolution(rounds), "evolution", title)
+    @cached_property
+    def everything(self) -> Group | None:
+        """All samples as one group."""
+        return None if self.samples is None else summed_up("all", self.samples)
 
-    def accuracy(self) -> Markup | None:
-        """Fig. 4, where validation accuracy was logged."""
-        if not any(line.get("val") for line in self.run.history):
-            return None
-        title = "Validation accuracy of fused, audio and visual over the epochs of both phases"
-        return self._inline(figures.accuracy(self.run.history), "accuracy", title)
+    @cached_property
+    def breakdowns(self) -> dict[str, list[Group]]:
+        """The groups of every grouping, by its name. Raises InputError, UsageError: --by."""
+        if self.first is None or self.samples is None:
+            return {}
+        found = groupings(self.first.gaps, self.classes, self.meta, self.by)
+        return {name: breakdown(self.samples, grouping) for name, grouping in found.items()}
 
-    def _inline(self, figure: Any, name: str, title: str) -> Markup:
-        # Drawn by us from numbers alone: no text of the user stands in it.
-        return Markup(figures.svg(figure, f"{self.key}-{name}", title))
+    @cached_property
+    def votes(self) -> Votes | None:
+        """The first gaps beside the crowd's votes, where the cache has them (CREMA-D)."""
+        return None if self.first is None else votes(self.first.gaps.gap, self.meta)
 
-    def galleries(self) -> list[tuple[str, list[dict[str, Any]]]]:
-        """The most imbalanced samples of the first gaps, and those of the other side, titled."""
-        if self.first is None:
-            return []
-        table, gmm = self.first.gaps, self.first.gmm
-        mixture = None if gmm is None else gmm.mixture
-        leading = gallery.most_imbalanced(table.gap, mixture)
-        other = [row for row in gallery.other_side(table.gap, mixture) if row not in leading]
-        measure = "highest posterior" if mixture is not None and mixture.leaning else "largest gap"
-        parts = {
-            f"The {len(leading)} samples of {measure}": leading,
-            "The largest gaps on the other side": other,
-        }
-        return [
-            (title, gallery.samples(table, rows, mixture, self.clips))
-            for title, rows in parts.items()
-            if rows
-        ]
+    # ------------------------------------------------------------ the rounds
+
+    @cached_property
+    def trajectories(self) -> Trajectories | None:
+        """Every sample through the rounds that have a mixture."""
+        return follow(
+            [
+                Seen(m.name, m.gaps.id, m.gaps.gap, m.gmm.mixture.posterior(m.gaps.gap))
+                for m in self.run.moments
+                if m.gmm is not None and m.gaps.id is not None
+            ]
+        )
 
     def rounds(self) -> list[dict[str, Any]]:
-        """The mixture of every round, for the table."""
+        """The mixture of every round, and the validation accuracies at its end."""
         return [
             {
                 "name": m.name,
+                "round": m.round,
                 "mixture": m.gmm.mixture,
                 "diagnostics": m.gmm.diagnostics,
                 "origin": float(m.gmm.mixture.density(0.0)),
+                "val": self.validation(m.round),
             }
             for m in self.run.moments
             if m.gmm is not None
         ]
 
+    def validation(self, round: int) -> Mapping[str, float] | None:
+        """Validation accuracies of the last epoch of a round (0: warm-up), as far as logged."""
+        lines = [line for line in self.run.history if line["step"] == round and line.get("val")]
+        return lines[-1]["val"] if lines else None
 
-def _sides(mixture: Mixture) -> str:
-    if mixture.imbalanced is not None:
-        return f"the {mixture.dominant} leads, by a gap{_about(mixture)}"
-    sides = (
-        f"the {role.removesuffix('_dominant')} leads in {100 * part.weight:.0f} %, "
-        f"by a gap about {part.mean:+.2f}"
-        for role, part in mixture.leaning.items()
-    )
-    return "; ".join(sides)
-
-
-def _about(mixture: Mixture) -> str:
-    return f" about {mixture.imbalanced_mean:+.2f}" if mixture.leaning else ""
+    def numbers(self) -> dict[str, Any]:
+        """For --json: accuracies, rounds, breakdowns, trajectories, votes, the planted AUC."""
+        accuracies = {
+            phase: {m: body["metrics"][m]["accuracy"] for m in MODALITIES}
+            for phase, body in self.run.metrics.items()
+        }
+        rounds = [
+            {
+                "round": r["round"],
+                **r["mixture"].as_dict(),
+                "density_at_origin": r["origin"],
+                "val": None if r["val"] is None else dict(r["val"]),
+            }
+            for r in self.rounds()
+        ]
+        groups = {name: [g.as_dict() for g in of] for name, of in self.breakdowns.items()}
+        return {
+            "run": str(self.run.path),
+            "accuracy": accuracies,
+            "all": None if self.everything is None else self.everything.as_dict(),
+            "rounds": rounds,
+            "breakdowns": groups,
+            "trajectories": None if self.trajectories is None else self.trajectories.as_dict(),
+            "votes": None if self.votes is None else self.votes.as_dict(),
+            "planted_auc": self.planted_auc,
+        }
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
@@ -233,26 +216,27 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def view(run: RunFolder, cache: Path | None, key: str, name: str) -> RunView:
+def view(run: RunFolder, cache: Path | None, key: str, name: str, by: By = NO_QUESTION) -> RunView:
     """Join a run with its cache, given or found by the gaps' hint. Raises InputError: another."""
     gaps = run.moments[0] if run.moments else None
-    if gaps is None or gaps.gaps.stamp is None:
-        return RunView(key, name, run, None, None, "there are no gaps in this run")
+    if gaps is None:
+        return RunView(key, name, run, None, None, "there are no gaps in this run", by)
     stamp = gaps.gaps.stamp
-    hint = stamp.hints.get("cache")
+    hint = None if stamp is None else stamp.hints.get("cache")
     place = cache if cache is not None else (gaps.path.parent / hint if hint else None)
     if place is None:
-        return RunView(key, name, run, None, None, "the gaps do not say where their cache lies")
+        return RunView(key, name, run, None, None, "the gaps do not say where their cache lies", by)
     try:
         opened = open_cache(place)
         _expect_cache_of(opened, gaps.path, gaps.gaps)
-        clips = gallery.clips_of(opened, str(stamp.parameters.get("split", "train")))
+        split = "train" if stamp is None else stamp.parameters.get("split", "train")
+        clips = gallery.clips_of(opened, str(split))
     except InputError as error:
         if cache is not None:
             raise
         console.warn(f"the report has no pictures: {error.what} (give --cache)")
-        return RunView(key, name, run, None, None, f"the cache was not found: {error.what}")
-    return RunView(key, name, run, opened, clips, "")
+        return RunView(key, name, run, None, None, f"the cache was not found: {error.what}", by)
+    return RunView(key, name, run, opened, clips, "", by)
 
 
 def _expect_cache_of(cache: Cache, path: Path, gaps: Gaps) -> None:

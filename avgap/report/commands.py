@@ -1,0 +1,119 @@
+"""The command lines that make a run again, from the stamps of its artifacts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from avgap.report.runfolder import Found, RunFolder
+from avgap.settings import AUDIO_RECIPES, Fit, parameters
+
+# Parameters that no option gives: what the command is, or what it derives.
+_DERIVED = ("phase", "method", "classes", "dataset", "name", "transform", "normalise", "shard")
+_FIT = "fit_"  # the mixture's parameters as `adapt` records them
+_SET = "set_"  # a method's own settings as `baseline` records them
+
+
+def commands(run: RunFolder, cache: Path | None = None) -> list[str]:
+    """Every command of a run in the order of its stages, each with all of its settings.
+
+    cache: the cache, which lies outside of the folder. What `adapt` makes on its way is left out,
+    and so is a step whose stamp does not say where its inputs lay.
+    """
+    found = list(run.found)
+    if cache is not None and not any(f.kind == "cache" for f in found):
+        from avgap.artifact import read_stamp
+
+        found.append(Found(cache, read_stamp(cache), {}))
+    lines: dict[str, None] = {}
+    for file in sorted(found, key=_stage):
+        if re.fullmatch(r"step-\d+", file.path.parent.name):
+            continue
+        words = _words(file)
+        if words is not None:
+            lines[shlex.join(["avgap", *words])] = None
+    return list(lines)
+
+
+def _stage(found: Found) -> tuple[int, int]:
+    """The order of stages: each checkpoint before what was measured on it."""
+    if found.kind == "cache":
+        return 0, 0
+    adapted = found.stamp.parameters.get("phase") == "adapt"
+    kinds = ("checkpoint", "gaps", "gmm", "metrics")
+    later = adapted or "adapt" in found.path.parent.name
+    return 1 + later, kinds.index(found.kind) if found.kind in kinds else len(kinds)
+
+
+def _words(found: Found) -> list[str] | None:
+    """The words after `avgap`, or None where the stamp does not tell enough."""
+    stamp, folder = found.stamp, found.path.parent
+    inputs = {name: os.path.normpath(folder / hint) for name, hint in stamp.hints.items() if hint}
+    values, output = stamp.parameters, str(found.path)
+    try:
+        if found.kind == "cache":
+            head = ["prepare", values["dataset"], inputs["root"]]
+            tail = _front_end(values)
+        elif found.kind == "gmm":
+            head, tail = ["fitgmm", inputs["gaps"]], _options(values)
+        elif found.kind == "metrics":
+            head = ["evaluate", inputs["cache"], "--checkpoint", inputs["checkpoint"]]
+            tail = _options(values)
+        elif found.kind == "gaps" and "predictions" in inputs:
+            head, tail = ["gaps", "--predictions", inputs["predictions"]], _options(values)
+        elif found.kind == "gaps":
+            head = ["gaps", inputs["cache"], "--checkpoint", inputs["checkpoint"]]
+            tail = _options(values)
+        else:
+            head, output = _training(values, inputs), str(folder)
+            tail = _options(values)
+    except KeyError:
+        return None
+    return [*head, "-o", output, *tail]
+
+
+def _training(values: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]:
+    if values["phase"] == "warmup":
+        return ["warmup", inputs["cache"]]
+    if values["phase"] == "baseline":
+        return ["baseline", values["method"], inputs["cache"]]
+    given = ["--gmm", inputs["gmm"]] if "gmm" in inputs else []
+    return ["adapt", inputs["cache"], "--checkpoint", inputs["checkpoint"], *given]
+
+
+def _options(values: Mapping[str, Any]) -> list[str]:
+    """Parameters as options: --name value; flags where true; nothing where null or false."""
+    words: list[str] = []
+    for name, value in values.items():
+        if name.startswith(_SET):
+            plain = str(value).lower() if isinstance(value, bool) else value
+            words += ["--set", f"{name.removeprefix(_SET)}={plain}"]
+            continue
+        if name.startswith(_FIT):
+            name = name.removeprefix(_FIT)
+            if parameters(Fit()).get(name) == value:
+                continue
+        if name in _DERIVED or value is None or value is False or (name, value) == _TWO:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [option, str(value)]
+    return words
+
+
+_TWO = ("components", 2)  # the paper's, and the default
+
+
+def _front_end(values: Mapping[str, Any]) -> list[str]:
+    """The options of prepare: its records of sound and frames taken apart."""
+    audio, frames = values["audio"], values["frames"]
+    plain = {name: value for name, value in values.items() if name not in ("audio", "frames")}
+    if "name" not in audio:  # embeddings
+        return _options(plain)
+    recipe = parameters(AUDIO_RECIPES[audio["name"]])
+    changed = {n: v for n, v in audio.items() if recipe.get(n) != v}
+    size = {"frames": frames["count"], "frame_size": frames["size"], "sampling": frames["sampling"]}
+    return _options({"audio_recipe": audio["name"], **changed, **size, **plain})

@@ -1,0 +1,152 @@
+"""Every format of --format: what stands in it, and what it never replaces."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from runs import make_run
+
+from avgap.errors import OutputError
+from avgap.figures import MARK as FIGURE_MARK
+from avgap.gapfile import Gaps
+from avgap.report import page, read_views, write
+from avgap.report.exports import FORMATS, is_ours, markdown, slug
+from avgap.report.page import numbers
+from avgap.report.runfolder import Moment, RunFolder
+from avgap.report.runview import RunView
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    return make_run(tmp_path / "run", cache)
+
+
+def rows_of(path):
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    assert first.startswith("# avgap report ")
+    return list(csv.DictReader(lines))
+
+
+# ---------------------------------------------------------------- formats
+
+
+def test_markdown_has_the_verdict_and_every_table(run, tmp_path):
+    page([run], tmp_path / "r.md", format="md", made_by="avgap report run -o r.md")
+    text = (tmp_path / "r.md").read_text(encoding="utf-8")
+    assert text.startswith("<!-- avgap report ")
+    assert "25 % of the 60 samples are imbalanced" in text
+    assert "| fused | 60.0 | 70.0 |" in text
+    assert "| visual:noise | 15 |" in text
+    heads = [line for line in text.splitlines() if line.startswith("## ")]
+    assert [h for h in heads if "By " in h] == [
+        "## By class", "## By predicted class", "## By agreement", "## By corrupt"
+    ]  # fmt: skip
+
+
+def test_names_mean_nothing_to_markdown(tmp_path):
+    table = Gaps(
+        gap=np.array([0.5, -0.2, 0.1]), id=["a|b", "<b>", "*c*"], label=np.array([0, 1, 0])
+    )
+    moment = Moment(0, tmp_path / "a_b.h5", table, None, lone=True)
+    run = RunFolder(tmp_path, [], [], [moment], {}, [])
+    text = markdown([RunView("run-1", "x|<y>", run, None, None, "")], "avgap report --> x")
+    assert r"# x\|\<y\>" in text
+    assert text.splitlines()[0].count("-->") == 1
+
+
+def test_latex_has_the_tables_with_their_signs_escaped(run, tmp_path):
+    page([run], tmp_path / "r.tex", format="latex", by=["class"])
+    text = (tmp_path / "r.tex").read_text(encoding="utf-8")
+    assert text.startswith("% avgap report ")
+    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 5
+    assert r"fused & 60.0 & 70.0" in text
+    assert "imbalanced, \\%" in text
+    assert not set(text) & set("−–πμσΔ₀₁²")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(run, tmp_path):
+    page([run], tmp_path / "r.tex", format="latex")
+    whole = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{r}\end{document}"
+    (tmp_path / "whole.tex").write_text(whole)
+    command = ["pdflatex", "-halt-on-error", "whole.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_csv_has_a_row_per_sample(run, tmp_path):
+    page([run], tmp_path / "r.csv", format="csv")
+    rows = rows_of(tmp_path / "r.csv")
+    assert len(rows) == 60
+    assert rows[1]["id"] == "train-1"
+    assert (rows[1]["label"], rows[1]["spoiled"]) == ("middle", "visual:noise")
+    assert float(rows[1]["gap"]) > 0.5 > float(rows[1]["last_gap"])
+    assert float(rows[1]["posterior"]) > 0.99
+
+
+def test_json_is_what_the_option_json_prints(run, tmp_path):
+    result = page([run], tmp_path / "r.json", format="json")
+    body = json.loads((tmp_path / "r.json").read_text())
+    assert body["generator"].startswith("avgap report ")
+    (there,) = body["runs"]
+    assert "imbalanced" in there.pop("verdict")[0]
+    assert there.pop("name") == "run"
+    assert there == json.loads(json.dumps(result.runs[0]))
+
+
+def test_figures_are_vector_pdfs_with_whole_fonts(run, tmp_path):
+    page([run], tmp_path / "figures", format="figures")
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"gaps.pdf", "evolution.pdf", "accuracy.pdf", "trajectories.pdf"} <= names
+    assert {"by-class.pdf", "by-agreement.pdf", "by-corrupt.pdf"} <= names
+    for name in names:
+        body = (tmp_path / "figures" / name).read_bytes()
+        assert b"/FontFile2" in body  # TrueType, embedded
+        assert b"/Subtype /Type3" not in body
+        assert b"/Subtype /Image" not in body
+        assert FIGURE_MARK.encode() in body
+
+
+def test_a_foreign_file_among_the_figures_is_kept_and_nothing_is_drawn(run, tmp_path):
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "gaps.pdf").write_bytes(b"%PDF mine")
+    with pytest.raises(OutputError, match=r"gaps\.pdf exists and is not a figure of avgap"):
+        page([run], folder, format="figures")
+    assert [path.name for path in folder.iterdir()] == ["gaps.pdf"]
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_every_format_knows_its_own_files_and_no_other(run, tmp_path, format):
+    output = tmp_path / "r.out"
+    page([run], output, format=format)
+    assert is_ours(output)
+    page([run], output, format=format)
+    output.write_text("mine")
+    assert not is_ours(output)
+    with pytest.raises(OutputError, match="is not a report of avgap"):
+        page([run], output, format=format)
+    assert output.read_text() == "mine"
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_two_runs_fit_in_every_format(run, tmp_path, cache, format):
+    other = make_run(tmp_path / "other", cache, after=0.5)
+    views = read_views([run, other])
+    text = FORMATS[format](views, "")
+    assert "other" in text
+    assert [r["accuracy"]["adapt"]["fused"] for r in numbers([v.numbers() for v in views])["runs"]]
+
+
+def test_names_of_files_are_made_of_letters():
+    assert slug("by-speakers.csv: home / town") == "by-speakers.csv-home-town"
+    assert slug("../..") == "figure"
+
+
+def test_write_gives_the_numbers_of_every_run(run, tmp_path):
+    views = read_views([run])
+    assert write(views, tmp_path / "r.html", "html").as_dict()["planted_auc"] > 0.95

@@ -1,0 +1,123 @@
+"""The samples on the page and as CSV, and tables of gaps that are anybody's."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from runs import gaps_of, make_run
+
+from avgap.errors import InputError, OutputError
+from avgap.fitgmm import fitgmm
+from avgap.report import page, read_views, write_trajectories
+from avgap.report.runfolder import read_run
+from avgap.report.samples import json_for_script, page_table
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    return make_run(tmp_path / "run", cache)
+
+
+def rows_of(path):
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    assert first.startswith("# avgap report ")
+    return list(csv.DictReader(lines))
+
+
+def test_json_on_the_page_cannot_leave_its_element():
+    text = json_for_script({"id": "</script><!--\u2028&"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"id": "</script><!--\u2028&"}
+
+
+def test_the_pages_table_has_every_sample_the_largest_gap_first(run):
+    (view,) = read_views([run])
+    edges = np.linspace(-1, 1, 21)
+    table = page_table(view, edges)
+    data = json.loads(table.data)
+    gap = view.first.gaps.gap
+    assert data["row"] == np.argsort(-np.abs(gap), kind="stable").tolist()
+    shown = {c["name"]: c for c in data["columns"]}
+    assert shown["gap"]["values"] == [round(g, 4) for g in gap[data["row"]]]
+    bins = zip(data["bin"], gap[data["row"]], strict=True)
+    assert all(edges[i] <= g < edges[i + 1] for i, g in bins)
+    assert shown["label"]["names"] == ["high", "low", "middle"]
+    assert (table.n, table.left_out, len(table.first)) == (60, 0, 50)
+
+
+def test_of_very_many_samples_the_largest_gaps_are_kept(run, monkeypatch):
+    (view,) = read_views([run])
+    monkeypatch.setattr("avgap.report.samples.MOST", 20)
+    table = page_table(view, np.linspace(-1, 1, 21))
+    assert (table.n, table.left_out) == (60, 40)
+    assert len(json.loads(table.data)["row"]) == 20
+
+
+# ---------------------------------------------------------------- trajectories
+
+
+def test_trajectories_are_written_with_those_that_never_moved_first(run, tmp_path):
+    views = read_views([run])
+    stuck = write_trajectories(views, tmp_path / "t.csv")
+    rows = rows_of(tmp_path / "t.csv")
+    assert len(rows) == 60
+    never = [row["id"] for row in rows if row["never_moved"] == "1"]
+    assert len(never) == stuck > 0
+    assert [row["id"] for row in rows[:stuck]] == never
+    assert rows[0]["spoiled"] == "visual:noise"
+    assert {"gap_0", "posterior_0", "gap_1", "posterior_1"} <= set(rows[0])
+
+
+def test_one_round_alone_has_no_trajectories(tmp_path, run):
+    shutil.rmtree(run / "adapt")
+    with pytest.raises(InputError, match="no trajectories in run"):
+        write_trajectories(read_views([run]), tmp_path / "t.csv")
+    with pytest.raises(OutputError, match="a name ending in"):
+        write_trajectories(read_views([run]), tmp_path / "t.txt")
+
+
+# ---------------------------------------------------------------- gaps of anybody's
+
+
+def test_a_folder_of_foreign_gaps_and_their_mixture_makes_a_page(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    lines = [f"s{i},{gap}" for i, gap in enumerate(gaps_of(0.7))]
+    (folder / "gaps.csv").write_text("id,gap\n" + "\n".join(lines) + "\n")
+    fitgmm(folder / "gaps.csv", folder / "gmm.json")
+    for paths in ([folder], [folder / "gaps.csv"], [folder / "gaps.csv", folder / "gmm.json"]):
+        result = page(paths, tmp_path / "r.html")
+        assert result.runs[0]["all"]["n"] == 60
+        assert result.runs[0]["all"]["imbalanced"]["count"] == 15
+        text = (tmp_path / "r.html").read_text(encoding="utf-8")
+        assert "In gaps.csv, 25 % of the 60 samples are imbalanced" in text
+        assert "carries no stamp of avgap: its origin is unknown" in text
+        assert "Accuracy before and after" not in text
+
+
+def test_gaps_without_a_mixture_or_ids_make_a_page_too(tmp_path):
+    np.save(tmp_path / "gaps.npy", gaps_of(0.7))
+    result = page([tmp_path / "gaps.npy"], tmp_path / "r.html")
+    assert result.runs[0]["all"]["imbalanced"] is None
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No mixture was fitted" in text
+    assert "row 60" in text
+
+
+def test_a_mixture_of_other_gaps_is_refused(run, tmp_path):
+    np.save(tmp_path / "gaps.npy", gaps_of(0.2))
+    with pytest.raises(InputError, match="a mixture of other gaps"):
+        page([tmp_path / "gaps.npy", run / "gmm.json"], tmp_path / "r.html")
+    with pytest.raises(InputError, match="there are no gaps among the files"):
+        page([run / "gmm.json"], tmp_path / "r.html")
+
+
+def test_two_foreign_tables_in_a_folder_are_not_guessed_between(tmp_path):
+    for name in ("one.npy", "two.npy"):
+        np.save(tmp_path / name, gaps_of(0.7))
+    with pytest.raises(InputError, match="holds 2 tables of gaps of unknown origin"):
+        read_run(tmp_path)
