@@ -17,6 +17,7 @@ from conftest import make_cache
 from avgap import distributed
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
+from avgap.baseline import baseline
 from avgap.checkpoint import read_checkpoint
 from avgap.evaluate import evaluate
 from avgap.gaps import gaps
@@ -35,12 +36,24 @@ all_stages(Path({cache!r}), Path({out!r}))
 
 
 def all_stages(cache: Path, out: Path) -> None:
-    """Warm-up, gaps, adaptation with a mixture of its own, metrics."""
+    """Warm-up, two baselines, adaptation with a mixture of its own, gaps and metrics."""
     torch.set_num_threads(1)
     settings = Training(epochs=2, batch_size=16, lr=0.02, augment="on")
     start = warmup(
         cache, out / "warmup", loss="joint", network=Network("small", "small"), settings=settings
     ).path
+    for method in (
+        "ogm-ge",
+        "mla",
+    ):  # sums over processes; several updates of a part of the weights
+        baseline(
+            method,
+            cache,
+            out / method,
+            assignments=["noise=no"] if method == "ogm-ge" else [],
+            network=Network("small", "small"),
+            settings=settings,
+        )
     end = adapt(cache, start, out / "adapt", settings=Adaptive(steps=2, epochs=1)).path
     gaps(cache, end, out / "gaps.h5", logits=True, batch_size=16)
     evaluate(cache, end, out / "metrics.json", batch_size=16)
@@ -59,7 +72,7 @@ def test_two_processes_train_and_measure_as_one_does(tmp_path: Path) -> None:
     script.write_text(STAGES.format(tests=tests, cache=str(cache), out=str(tmp_path / "two")))
     done = torchrun(script)
     assert done.returncode == 0, done.stderr
-    for phase in ("warmup", "adapt"):
+    for phase in ("warmup", "adapt", "ogm-ge", "mla"):
         one, two = (read_checkpoint(tmp_path / n / phase / "checkpoint.pt") for n in ("one", "two"))
         for name, weights in one.model.items():
             torch.testing.assert_close(two.model[name], weights, atol=2e-5, rtol=1e-4)
