@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import skip_without_browser
 
 BENCH = Path(__file__).parent / "bench"
 
@@ -42,3 +43,8 @@ def test_the_benchmark_of_a_large_cache_runs(tmp_path):
 
 def test_the_benchmark_of_memory_runs(tmp_path):
     assert "worker" in run("bench_memory", tmp_path, "--clips", 4)
+
+
+def test_the_benchmark_of_the_page_runs(tmp_path):
+    skip_without_browser()
+    assert "opened" in run("bench_report", tmp_path, "--samples", 100, "--rounds", 1)

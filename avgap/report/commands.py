@@ -28,7 +28,7 @@ def commands(run: RunFolder, cache: Path | None = None) -> list[str]:
     if cache is not None and not any(f.kind == "cache" for f in found):
         from avgap.artifact import read_stamp
 
-        found.append(Found(cache, read_stamp(cache), {}))
+        found.append(Found(Path(os.path.normpath(cache)), read_stamp(cache), {}))
     lines: dict[str, None] = {}
     for file in sorted(found, key=_stage):
         if re.fullmatch(r"step-\d+", file.path.parent.name):

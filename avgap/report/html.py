@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +48,7 @@ def render(runs: Sequence[RunView], made_by: str = "") -> str:
         "number": tables.number,
         "signed": tables.signed,
         "interval": tables.interval,
+        "seen_from": lambda path, folder: Path(os.path.relpath(path, folder)).as_posix(),
         "short": lambda digest: digest[:12],
     }
     script = (files("avgap") / "templates" / "report.js").read_text(encoding="utf-8")
@@ -105,7 +108,8 @@ def histogram(view: RunView, edges: NDArray[np.float64]) -> Markup | None:
             return match[0]
         some = [gaps.id[row] for row in order[bins == i][:_NAMED]] if gaps.id is not None else []
         named = f": {', '.join(some)}" + (" …" if counts[i] > len(some) else "") if some else ""
-        words = console.safe(f"gap {span}, {counts[i]:,} samples{named}")
+        many = "sample" if counts[i] == 1 else "samples"
+        words = console.safe(f"gap {span}, {counts[i]:,} {many}{named}")
         label = html.escape(words, quote=True)
         return (
             f'<g id="{prefix}-bin-{i}" class="bin" data-bin="{i}" data-span="{span}" tabindex="-1" '
