@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data.audit import Audit, audit
-from avgap.data.cache import SPLITS, Cache, open_cache
+from avgap.data.cache import SPLITS, Cache, CachedClip, digest_of_cache, open_cache
 from avgap.data.clip import Clip, shorten
 from avgap.data.corrupt import PROJECTED
 from avgap.errors import InputError, OutputError
@@ -25,10 +25,11 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
     """Join the shards that `prepare --shard I/N` made, all N of them.
 
     sources: shards, or folders that hold them. Raises InputError: shards that are missing, given
-    twice, of another question, or no shards at all, each by name; OutputError as `prepare`.
+    twice, of another question, altered since, or no shards at all, each by name; OutputError as
+    `prepare`.
     """
     started = time.monotonic()
-    shards = [open_cache(path) for path in _files(sources)]
+    shards = _shards(sources, output)
     question = _common_question(shards)
     clips = _in_order(shards)
     missing = dict(sorted(item for shard in shards for item in shard.missing.items()))
@@ -56,6 +57,14 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
         )
     tell_untrained(header.classes, clips)
     return result_of("merged", output, header, stamp.digest, clips, missing, found, started)
+
+
+def _shards(sources: Sequence[Path], output: Path) -> list[Cache]:
+    """The files named; but for the whole itself, which may lie among its shards."""
+    caches = [open_cache(path) for path in _files(sources)]
+    whole = output.resolve()
+    shards = [c for c in caches if c.shard is not None or c.path.resolve() != whole]
+    return shards or caches
 
 
 def _files(sources: Sequence[Path]) -> list[Path]:
@@ -134,18 +143,28 @@ def _copy(
     spoiled: list[Place] = []
     with console.progress("merge", len(clips), "clips") as bar:
         for shard in shards:
-            for split in SPLITS:
-                for clip in shard.clips(split):
-                    place = row_of[clip.id]
-                    arrays = clip.audio, clip.visual
-                    columns = clip.meta
-                    writer.put(*place, clip.id, clip.label, *arrays, columns, sound=clip.sound)
-                    if PROJECTED in clip.meta.get("corrupt", ""):
-                        spoiled.append(place)
-                    bar.advance(lines=True)
+            digests: dict[str, list[str]] = {split: [] for split in SPLITS}
+            for split, clip in _clips(shard):
+                place, arrays = row_of[clip.id], (clip.audio, clip.visual)
+                digest = writer.put(
+                    *place, clip.id, clip.label, *arrays, clip.meta, sound=clip.sound
+                )
+                digests[split].append(digest)
+                if PROJECTED in clip.meta.get("corrupt", ""):
+                    spoiled.append(place)
+                bar.advance(lines=True)
+            if digest_of_cache(shard.header, digests) != shard.stamp.digest:
+                altered = "what is in it is not what was written"
+                raise InputError(f"{shard.path} is corrupt", [altered], "make it again")
     if projected:
         train = [place for place in row_of.values() if place[0] == "train"]
         project(writer, train, spoiled)
+
+
+def _clips(shard: Cache) -> Iterator[tuple[str, CachedClip]]:
+    for split in SPLITS:
+        for clip in shard.clips(split):
+            yield split, clip
 
 
 def _audit(shards: Sequence[Cache], writer: CacheWriter) -> Audit | None:

@@ -50,13 +50,13 @@ def test_everything_that_does_not_fit_is_told_at_once(tmp_path):
         by_lists(LISTING, folder)
     assert str(caught.value) == (
         f"{folder} does not fit the dataset\n"
-        "  1 clips that the dataset does not have:\n"
+        "  1 clip not in the dataset:\n"
         "    c9 (train.csv:5)\n"
-        "  1 clips listed twice:\n"
+        "  1 clip listed twice:\n"
         "    c3: train.csv:3, train.csv:4\n"
-        "  1 labels that contradict the dataset's:\n"
+        "  1 label other than the dataset's:\n"
         "    train.csv:2: c2 is ANG, not NEU\n"
-        "  1 clips in two splits:\n"
+        "  1 clip in two splits:\n"
         "    c1: train and test\n"
         "  try: --leaks drop keeps such a clip in the last of its splits"
     )

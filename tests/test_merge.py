@@ -163,3 +163,21 @@ def test_a_shard_is_an_artifact_of_its_own(source, shards):
     assert ids == list(shard.labels("train"))
     assert np.isfinite(shard.audio_mean)
     assert run(source, shards / "2.h5", "2/3", corrupt="visual:0.5").status == "up to date"
+
+
+def test_a_shard_that_was_altered_is_refused(shards, tmp_path):
+    for path in shards.glob("*.h5"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with h5py.File(tmp_path / "2.h5", "r+") as file:
+        file["train/visual"][0] = 0
+    with pytest.raises(InputError) as caught:
+        merge([tmp_path], tmp_path / "whole.h5")
+    assert str(caught.value).startswith(f"{tmp_path / '2.h5'} is corrupt")
+    assert not (tmp_path / "whole.h5").exists()
+
+
+def test_the_whole_may_lie_among_its_shards(shards, tmp_path):
+    for path in shards.glob("*.h5"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert merge([tmp_path], tmp_path / "whole.h5").status == "merged"
+    assert merge([tmp_path], tmp_path / "whole.h5").status == "up to date"

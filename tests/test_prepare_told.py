@@ -121,3 +121,21 @@ def test_a_table_in_another_encoding_says_what_to_do(tmp_path):
     )
     with pytest.raises(InputError, match="try: save it as UTF-8"):
         run(tmp_path, tmp_path / "a.h5")
+
+
+def test_lists_without_a_clip_and_classes_without_training_are_told_by_the_lists_name(tmp_path):
+    root = write_dataset(tmp_path / "media", {"train": 4, "test": 2})
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for name in ("train.csv", "test.csv"):
+        (lists / name).write_text("")
+    with pytest.raises(InputError, match=f"the lists of {lists} name no clips"):
+        run(root, tmp_path / "a.h5", splits=lists)
+    (lists / "train.csv").write_text("train-0\n")
+    (lists / "test.csv").write_text("test-1\n")
+    with pytest.raises(InputError) as caught:
+        run(root, tmp_path / "a.h5", splits=lists)
+    assert str(caught.value).splitlines() == [
+        f"{root} divided by {lists} has 1 problem",
+        "  the class 'b' has no clip in train",
+    ]

@@ -62,8 +62,11 @@ class CacheWriter:
         visual: NDArray[Any],
         meta: Mapping[str, str],
         sound: NDArray[np.int16] | None = None,
-    ) -> None:
-        """Write one clip at its row: audio, rounded to the type that is stored, and visual."""
+    ) -> str:
+        """Write one clip at its row: audio, rounded to the type that is stored, and visual.
+
+        Returns the digest of the clip as it is stored.
+        """
         rounded = audio.astype(self._header.arrays["audio"][1])
         self._file[split]["audio"][row] = rounded
         self._file[split]["visual"][row] = visual
@@ -75,6 +78,7 @@ class CacheWriter:
         self._rows[split][row] = _Row(
             id, label, meta, digest, float(values.sum()), float(np.square(values).sum())
         )
+        return digest
 
     def visual(self, split: str, row: int) -> NDArray[np.uint8]:
         """The frames written at a row, (K, H, W, 3)."""

@@ -102,13 +102,13 @@ def by_lists(listing: Listing, path: Path, *, leaks: str = "keep") -> Placed:
     ]
     torn = {id: list(by_split) for id, by_split in places.items() if len(by_split) > 1}
     problems = [
-        *_problem("{} clips that the dataset does not have", unknown),
-        *_problem("{} clips listed twice", twice),
-        *_problem("{} labels that contradict the dataset's", contradicted),
+        *_problem("clip", "not in the dataset", unknown),
+        *_problem("clip", "listed twice", twice),
+        *_problem("label", "other than the dataset's", contradicted),
     ]
     if leaks == "keep":
         problems += _problem(
-            "{} clips in two splits", [f"{id}: {' and '.join(s)}" for id, s in torn.items()]
+            "clip", "in two splits", [f"{id}: {' and '.join(s)}" for id, s in torn.items()]
         )
     if problems:
         hint = "--leaks drop keeps such a clip in the last of its splits" if torn else None
@@ -168,10 +168,11 @@ class _Book:
         ]
 
 
-def _problem(what: str, lines: Sequence[str]) -> list[str]:
+def _problem(kind: str, what: str, lines: Sequence[str]) -> list[str]:
     if not lines:
         return []
-    return [f"{what.format(f'{len(lines):,}')}:", *(f"  {line}" for line in shorten(lines, 10))]
+    kinds = kind if len(lines) == 1 else f"{kind}s"
+    return [f"{len(lines):,} {kinds} {what}:", *(f"  {line}" for line in shorten(lines, 10))]
 
 
 # ---------------------------------------------------------------- by chance, by speaker

@@ -171,7 +171,8 @@ def _in_splits(
         options.val_fraction,
         options.seed,
     )
-    check(replace(listing, clips=clips), str(root))
+    source = f"{root} divided by {options.splits}" if options.splits else str(root)
+    check(replace(listing, clips=clips), source)
     placed, divided = divide(clips, options.val_fraction, options.seed)
     if listing.complete is not None:
         placed = listing.complete(placed)

@@ -47,7 +47,10 @@ def read_splits(path: Path) -> tuple[list[Entry], list[str]]:
     if path.is_dir():
         lists = find_lists(path)
         entries = [entry for split, file in lists.items() for entry in _entries(file, split)]
-        return entries, [file.name for file in lists.values()]
+        names = [file.name for file in lists.values()]
+        if not entries:
+            raise InputError(f"the lists of {path} name no clips", names)
+        return entries, names
     if not path.exists():
         raise InputError(f"{path} does not exist")
     return _from_table(path), [path.name]
