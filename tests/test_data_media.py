@@ -13,7 +13,7 @@ import soundfile
 from media import RATE, frame_numbers, tone, write_video
 
 from avgap.data.clip import MediaError
-from avgap.data.media import timeline
+from avgap.data.media import _packets, timeline
 from avgap.data.sound import read_sound
 from avgap.data.video import _by_pyav, read_frames, resize
 
@@ -139,6 +139,27 @@ def test_a_file_cut_short_says_what_is_left(tmp_path, name):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(MediaError, match="cut short"):
         read_frames(path, 3, 32)
+
+
+def test_a_codec_that_nobody_knows_is_told(tmp_path):
+    path = write_video(tmp_path / "a.mkv", frames=4)
+    content = path.read_bytes()
+    assert b"V_MPEG4/ISO/ASP" in content
+    path.write_bytes(content.replace(b"V_MPEG4/ISO/ASP", b"V_NOBODY/HAS/IT"))
+    with pytest.raises(MediaError, match="a codec that FFmpeg does not know"):
+        timeline(path)
+
+
+def test_a_packet_of_a_stream_that_the_header_did_not_name_is_damage():
+    class Odd:
+        def demux(self, streams):
+            yield "packet"
+            raise IndexError
+
+    packets = _packets(Odd(), [])
+    assert next(packets) == "packet"
+    with pytest.raises(MediaError, match="more streams than it tells of"):
+        next(packets)
 
 
 def test_a_wav_cut_short_says_what_is_left(tmp_path):

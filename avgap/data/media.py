@@ -70,6 +70,8 @@ def video_stream(container: Any) -> Any | None:
     """The stream of moving pictures, passing over cover art; None where there is none."""
     cover = av.stream.Disposition.attached_pic
     moving = [s for s in container.streams.video if not s.disposition & cover]
+    if any(stream.codec_context is None for stream in moving):
+        raise MediaError("damaged, or its video is of a codec that FFmpeg does not know")
     best = container.streams.best("video")
     return best if best in moving else next(iter(moving), None)
 
@@ -89,7 +91,7 @@ def timeline(path: Path) -> Timeline:
         starts: dict[int, float] = {}
         # As floats: a fraction per packet costs as much as reading the packet.
         tick = {s.index: float(s.time_base) for s in (video, sound) if s is not None}
-        for packet in container.demux([stream for stream in (video, sound) if stream is not None]):
+        for packet in _packets(container, [s for s in (video, sound) if s is not None]):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None or packet.is_discard:
                 continue
@@ -119,6 +121,14 @@ def timeline(path: Path) -> Timeline:
             "" if video is None else video.codec_context.name,
             "" if video is None else str(video.codec_context.pix_fmt or ""),
         )
+
+
+def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Raises MediaError for a packet of a stream that the file's header did not name."""
+    try:
+        yield from container.demux(streams)
+    except IndexError as error:
+        raise MediaError("damaged: it holds more streams than it tells of") from error
 
 
 def window(start: float | None, end: float | None, length: float, what: str) -> tuple[float, float]:

@@ -37,7 +37,8 @@ def read_sound(
     found = None
     if path.suffix.lower() in SOUND_FILES and line.video_end is None:
         found = _by_soundfile(path, begin, stop)
-    wave, rate = _by_pyav(path, begin, stop, line.origin) if found is None else found
+    origin = None if line.video_end is None else line.origin
+    wave, rate = _by_pyav(path, begin, stop, origin) if found is None else found
     if wave.size < (stop - begin - TOLERANCE) * rate or wave.size == 0:
         heard = wave.size / rate
         raise MediaError(f"damaged: {heard:.2f} s of {stop - begin:.2f} s of sound can be decoded")
@@ -84,8 +85,12 @@ def _by_soundfile(path: Path, begin: float, stop: float) -> tuple[Waveform, int]
     return wave.mean(axis=1, dtype=np.float32), rate
 
 
-def _by_pyav(path: Path, begin: float, stop: float, origin: float) -> tuple[Waveform, int]:
-    """Samples and rate (Hz) of the sound track, laid out by presentation time."""
+def _by_pyav(path: Path, begin: float, stop: float, origin: float | None) -> tuple[Waveform, int]:
+    """Samples and rate (Hz) of the sound track, laid out by presentation time.
+
+    origin: the container's clock at time 0, s; None: at the first sound, which an encoder's delay
+    may put after the first packet.
+    """
     with open_media(path) as container:
         stream = sound_stream(container)
         if stream is None:
@@ -98,6 +103,7 @@ def _by_pyav(path: Path, begin: float, stop: float, origin: float) -> tuple[Wave
         last = 0
         for frame in container.decode(stream):
             block = _mono(frame)
+            origin = (frame.time or 0.0) if origin is None else origin
             told = position if frame.time is None else round((frame.time - origin) * rate) - first
             if position is None or (told is not None and told > position + _GAP * rate):
                 position = told or 0
