@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from avgap.adaptiveloss import AdaptiveLoss
     from avgap.checkpoint import load_checkpoint
     from avgap.data.cache import Cache, open_cache
-    from avgap.fitgmm import fit_mixture
+    from avgap.fitting import fit_mixture
     from avgap.gapfile import Gaps, read_gaps
     from avgap.mixture import Mixture
     from avgap.models.scores import modality_gap
@@ -34,7 +34,7 @@ _HOMES = {
     "Cache": "avgap.data.cache",
     "Gaps": "avgap.gapfile",
     "Mixture": "avgap.mixture",
-    "fit_mixture": "avgap.fitgmm",
+    "fit_mixture": "avgap.fitting",
     "load_checkpoint": "avgap.checkpoint",
     "modality_gap": "avgap.models.scores",
     "open_cache": "avgap.data.cache",

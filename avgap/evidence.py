@@ -1,71 +1,169 @@
-"""Do the gaps support two components? The numbers and the sentences beside a fitted mixture."""
+"""What do the gaps support? The numbers and the sentences beside a fitted mixture. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from avgap import summary
 from avgap.mixture import Component, Mixture
-from avgap.unimodality import dip_test
+from avgap.unimodality import MAX_SAMPLES, dip_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from avgap.histogram import Bins
+
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
 DIP_P_NEEDED = 0.05
+SAMPLES_NEEDED = 50
+GROUP_NEEDED = 10  # samples in the smallest component
 
 
-def diagnose(gap: NDArray[np.float64], mixture: Mixture, fit: dict[str, Any]) -> dict[str, Any]:
-    """What a mixture fitted to N gaps, (N,), is worth: numbers, and warnings in plain sentences.
+def diagnose(
+    bins: Bins, mixture: Mixture, fit: Mapping[str, Any], bics: Mapping[int, float]
+) -> dict[str, Any]:
+    """What a mixture fitted to binned gaps is worth: numbers, and warnings in plain sentences.
 
-    fit: n_samples, n_iter, converged, reg_covar and log_likelihood (mean per sample).
-    separation: |μ₁ − μ₀| in pooled σ. delta_bic: BIC(1 component) − BIC(2). dip_p: see
-    unimodality. overlap: the expected share of samples put into the wrong component.
-    supported: ΔBIC and (separation or dip test), for ΔBIC alone splits any heavy-tailed peak.
+    fit: n_samples, n_iter, converged, reg_covar. bics: see bic, of this number of components and
+    of every smaller one. separation: see Mixture. delta_bic: the best BIC of fewer components less
+    this one's; 0 of one. dip_p: see unimodality. overlap: the expected share of samples put on the
+    wrong side of balanced and imbalanced. contradiction: see there. supported: see there.
     """
-    n, w = len(gap), mixture.posterior(gap)
-    variance = float(gap.var()) + fit["reg_covar"]
-    one = -0.5 * (math.log(2 * math.pi * variance) + float(gap.var()) / variance)
-    # BIC = parameters · log N − 2 log L, with 2 parameters for one Gaussian and 5 for two.
-    delta_bic = 2 * n * (fit["log_likelihood"] - one) - 3 * math.log(n)
-    dip_p = dip_test(gap).p
-    separated = mixture.separation >= SEPARATION_NEEDED or dip_p < DIP_P_NEEDED
-    supported = delta_bic > DELTA_BIC_NEEDED and separated
+    k, w = len(mixture.components), mixture.posterior(bins.value)
+    dip_p = dip_test(ordered(bins)).p
     diagnostics = {
         "separation": mixture.separation,
-        "delta_bic": delta_bic,
+        "bic": {str(number): value for number, value in bics.items()},
+        "delta_bic": delta_bic(bics, k),
         "dip_p": dip_p,
-        "overlap": float(np.minimum(w, 1 - w).mean()),
-        "supported": supported,
-        "imbalanced_share": float(w.mean()),
+        "overlap": bins.mean_of(np.minimum(w, 1 - w)),
+        "contradiction": contradiction(bins, w),
+        "supported": supported(mixture, bics, dip_p, bins.n),
+        "imbalanced_share": bins.mean_of(w),
     }
     return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
 
 
-def _warnings(mixture: Mixture, fit: dict[str, Any], diagnostics: dict[str, Any]) -> list[str]:
-    lines = []
-    if not diagnostics["supported"]:
-        lines.append(
-            "two components are not supported by these gaps "
-            f"({summary.evidence(diagnostics)}): they may well be one peak"
-        )
-    for role, component in mixture.leaning.items():
-        if abs(component.mean) < abs(mixture.balanced.mean):
-            lines.append(
-                f"the {role} component is the wide one, not the one farther from zero "
-                f"(means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} {role})"
-            )
+def bic(mixture: Mixture, fit: Mapping[str, Any], n: int) -> float:
+    """The Bayesian information criterion, (3k − 1) log N − 2 log L; smaller is better."""
+    parameters = 3 * len(mixture.components) - 1
+    return float(parameters * math.log(n) - 2 * n * fit["log_likelihood"])
+
+
+def delta_bic(bics: Mapping[int, float], k: int) -> float:
+    """The best BIC of fewer than k components less that of k; above zero speaks for k."""
+    return min((bics[j] for j in bics if j < k), default=bics[k]) - bics[k]
+
+
+def supported(mixture: Mixture, bics: Mapping[int, float], dip_p: float, n: int) -> bool:
+    """Whether N gaps support the groups of a mixture; one component claims none, and is.
+
+    ΔBIC alone splits any heavy-tailed peak. So the groups must also be apart: every leaning
+    component from the balanced one, or, of two components, by the dip test. And there must be
+    enough of them: N samples in all, and in the smallest group.
+    """
+    k = len(mixture.components)
+    if k == 1:
+        return True
+    smallest = n * min(component.weight for component in mixture.components.values())
+    enough = n >= SAMPLES_NEEDED and smallest >= GROUP_NEEDED
+    apart = mixture.separation >= SEPARATION_NEEDED or (k == 2 and dip_p < DIP_P_NEEDED)
+    return enough and apart and delta_bic(bics, k) > DELTA_BIC_NEEDED
+
+
+def choose(bins: Bins, mixtures: Mapping[int, Mixture], bics: Mapping[int, float]) -> int:
+    """The number of components of lowest BIC among those that are supported."""
+    dip_p = dip_test(ordered(bins)).p
+    good = [k for k, mixture in mixtures.items() if supported(mixture, bics, dip_p, bins.n)]
+    return min(good, key=lambda k: bics[k])
+
+
+def contradiction(bins: Bins, posterior: NDArray[np.float64]) -> float:
+    """The share of samples whose call contradicts the order of |g|, (K,) → a fraction.
+
+    Called imbalanced is a posterior above ½. Of all thresholds of |g| that which agrees best with
+    the calls is taken; the share is of those that it still calls otherwise.
+    """
+    order = np.argsort(np.abs(bins.value), kind="stable")
+    count, called = bins.count[order], posterior[order] > 0.5
+    called_below = np.concatenate([[0.0], np.cumsum(count * called)])
+    balanced_above = np.concatenate([np.cumsum((count * ~called)[::-1])[::-1], [0.0]])
+    return float((called_below + balanced_above).min()) / bins.n
+
+
+def ordered(bins: Bins) -> NDArray[np.float64]:
+    """The gaps in order, at most MAX_SAMPLES of them: evenly spaced, and evenly within a bin."""
+    if bins.n == len(bins.value):
+        return bins.value
+    below = np.cumsum(bins.count) - bins.count / 2
+    ranks = (np.arange(MAX_SAMPLES) + 0.5) / MAX_SAMPLES * bins.n
+    return np.interp(ranks, below, bins.value)
+
+
+def _warnings(
+    mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
+) -> list[str]:
+    lines = [*_about_support(mixture, fit, diagnostics), *_about_roles(mixture)]
     for role, component in mixture.components.items():
         if at_floor(component, fit["reg_covar"]):
             lines.append(
-                f"the {role} component has collapsed to the variance floor at {component.mean:.4f}"
+                f"the {summary.spoken(role)} component has collapsed to the variance floor "
+                f"at {component.mean:.4f}"
             )
+    if diagnostics["contradiction"] > 0.01:
+        lines.append(
+            f"{100 * diagnostics['contradiction']:.0f} % of the samples are called against the "
+            "order of |gap|: some are imbalanced with a smaller gap than balanced ones"
+        )
     if not fit["converged"]:
         lines.append(f"EM did not converge in {fit['n_iter']} iterations: try a larger --max-iter")
+    return lines
+
+
+def _about_support(
+    mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
+) -> list[str]:
+    if diagnostics["supported"]:
+        return []
+    count, n = summary.NUMBERS[len(mixture.components)], fit["n_samples"]
+    smallest = n * min(component.weight for component in mixture.components.values())
+    if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:
+        why = (
+            f"{n} samples, {smallest:.0f} in the smallest group: "
+            f"{SAMPLES_NEEDED} and {GROUP_NEEDED} are needed"
+        )
+        return [f"{count} components are not supported by these gaps ({why})"]
+    return [
+        f"{count} components are not supported by these gaps "
+        f"({summary.evidence(diagnostics)}): they may well be "
+        + ("one peak" if len(mixture.components) == 2 else "fewer groups")
+    ]
+
+
+def _about_roles(mixture: Mixture) -> list[str]:
+    lines = []
+    for role, component in mixture.leaning.items():
+        if abs(component.mean) < abs(mixture.balanced.mean):
+            lines.append(
+                f"the {summary.spoken(role)} component is the wide one, not the one farther from "
+                f"zero (means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} "
+                f"{summary.spoken(role)})"
+            )
+    audio, visual = mixture.audio_dominant, mixture.visual_dominant
+    if audio is None or visual is None:
+        return lines
+    if (audio.mean - mixture.balanced.mean) * (visual.mean - mixture.balanced.mean) > 0:
+        side = "audio" if visual.mean > mixture.balanced.mean else "visual"
+        lines.append(
+            f"both dominant components lie on the {side}'s side of the balanced one "
+            f"(means {audio.mean:.3f} audio-dominant, {visual.mean:.3f} visual-dominant): "
+            "their names tell them apart, no more"
+        )
     return lines
 
 

@@ -32,11 +32,11 @@ Root = Annotated[
 CacheFile = Annotated[
     Path, Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False)
 ]
-GapsFile = Annotated[
-    str,
+GapsFiles = Annotated[
+    list[str],
     Argument(
-        metavar="GAPS",
-        help="gaps.h5, any .csv, .h5 or .npy of gaps, or - for stdin.",
+        metavar="GAPS...",
+        help="gaps.h5, any .csv, .h5 or .npy of gaps, or - for stdin; several are taken together.",
         show_default=False,
     ),
 ]
@@ -392,6 +392,14 @@ SameLogTest = Annotated[
 # ---------------------------------------------------------------- the mixture and Eq. 10
 
 _MIX, _LOSS = "Mixture", "Adaptive loss (Eq. 10)"
+Components = Annotated[
+    Literal["1", "2", "3", "auto"],
+    Option(help="3: a component of either side; auto: by BIC.", rich_help_panel=_MIX),
+]
+Bootstrap = Annotated[
+    int,
+    Option(min=0, help="Resamples, for standard errors and a p-value.", rich_help_panel=_MIX),
+]
 NInit = Annotated[int, Option("--n-init", min=1, help="Starts of EM.", rich_help_panel=_MIX)]
 Tol = Annotated[float, Option(min=0.0, help="EM stops below this gain.", rich_help_panel=_MIX)]
 RegCovar = Annotated[float, Option(min=0.0, help="Variance floor.", rich_help_panel=_MIX)]

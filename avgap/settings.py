@@ -144,12 +144,13 @@ class Running:
 class Fit:
     """How the mixture of Eq. 8 is fitted."""
 
-    components: int = 2  # the paper
+    components: int | str = 2  # 1 | 2 (the paper) | 3 | auto
     n_init: int = 10  # starts; see fitgmm.starts
     tol: float = 1e-8  # scikit-learn's 1e-3 stops after two iterations
     reg_covar: float = 1e-6  # variance floor
     max_iter: int = 2000
     seed: int = 0
+    bootstrap: int = 0  # replicates for standard errors and a p-value; 0: none
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from avgap.data.cache import Cache
+    from avgap.histogram import Bins
     from avgap.mixture import Component, Mixture
 
 _STEPS = (
@@ -27,73 +28,107 @@ _STEPS = (
 )  # width of a bin, in units of the gap
 _ROWS = 24
 _BAR = 45  # columns of the longest bar
+_MARKS = "█░▒"
+NUMBERS = {1: "one", 2: "two", 3: "three"}
+WELL_SEPARATED = 4.0  # σ: two equal Gaussians then share 2 % of their samples
 
 
-def mixture(mixture: Mixture, diagnostics: Mapping[str, Any], gap: NDArray[np.float64]) -> str:
-    """The verdict on a fitted mixture, and the histogram of the gaps it was fitted to, (N,)."""
-    return verdict(mixture, diagnostics, len(gap)) + "\n\n" + histogram(gap, mixture)
+def mixture(mixture: Mixture, diagnostics: Mapping[str, Any], bins: Bins) -> str:
+    """The verdict on a fitted mixture, and the histogram of the gaps it was fitted to."""
+    bars = histogram(bins.value, mixture, bins.count)
+    return verdict(mixture, diagnostics, bins.n) + "\n\n" + bars
 
 
 def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
     """Three lines: the imbalanced share, the balanced share, and whether the data support it."""
     zero = mixture.balanced
     if not mixture.leaning:
-        return f"{n:,} samples in one balanced group, {_place(zero)}"
-    supported = "are supported" if diagnostics["supported"] else "are NOT supported"
-    count = {2: "two", 3: "three"}[len(mixture.components)]
+        return "\n".join(
+            [
+                f"all {n:,} samples form one balanced group, {_place(zero)}",
+                "none of them is called imbalanced",
+                f"dip {_dip(diagnostics)}: "
+                + ("one peak" if diagnostics["dip_p"] >= 0.05 else "more than one peak, though"),
+            ]
+        )
     return "\n".join(
         [
             f"{100 * mixture.imbalanced_weight:.0f} % of {n:,} samples are imbalanced"
             f"{_sides(mixture)}",
             f"{100 * zero.weight:.0f} % are balanced, {_place(zero)}",
-            f"{count} components {supported}: {evidence(diagnostics)}",
+            f"{_judgement(mixture, diagnostics)}: {evidence(diagnostics)}",
         ]
     )
+
+
+def _judgement(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:
+    count = NUMBERS[len(mixture.components)]
+    if not diagnostics["supported"]:
+        return f"{count} groups are NOT supported"
+    if diagnostics["separation"] >= WELL_SEPARATED:
+        return f"the {count} groups are well separated"
+    return f"the {count} groups are there, but overlap"
 
 
 def _sides(mixture: Mixture) -> str:
     if mixture.imbalanced is not None:
         return f", {mixture.dominant}-dominant, {_place(mixture.imbalanced)}"
     sides = (
-        f"{100 * part.weight:.0f} % {role.replace('_', '-')}, {_place(part)}"
+        f"{100 * part.weight:.0f} % {spoken(role)} about {part.mean:.2f} (σ {part.std:.2g})"
         for role, part in mixture.leaning.items()
     )
-    return ": " + "; ".join(sides)
+    return ": " + ", ".join(sides)
+
+
+def spoken(role: str) -> str:
+    """A role as one says it."""
+    return role.replace("_", "-")
 
 
 def _place(component: Component) -> str:
     return f"centred at {component.mean:.2f} (σ {component.std:.2g})"
 
 
-def evidence(diagnostics: Mapping[str, Any]) -> str:
-    """What speaks for two components: separation in σ, ΔBIC, the dip test's p-value."""
+def _dip(diagnostics: Mapping[str, Any]) -> str:
     p = diagnostics["dip_p"]
-    dip = "p ≤ 0.001" if p <= 0.001 else f"p = {p:.2g}"
+    return "p ≤ 0.001" if p <= 0.001 else f"p = {p:.2g}"
+
+
+def evidence(diagnostics: Mapping[str, Any]) -> str:
+    """What speaks for the groups: separation in σ, ΔBIC, the dip test's p-value."""
     return (
         f"separation {diagnostics['separation']:.1f} σ, ΔBIC {diagnostics['delta_bic']:,.0f}, "
-        f"dip {dip}"
+        f"dip {_dip(diagnostics)}"
     )
 
 
-def histogram(gap: NDArray[np.float64], mixture: Mixture | None = None) -> str:
+def histogram(
+    gap: NDArray[np.float64],
+    mixture: Mixture | None = None,
+    count: NDArray[np.float64] | None = None,
+) -> str:
     """A histogram of N gaps, (N,), in at most 100 columns; one line per bin.
 
-    With a mixture each bar is split into its samples' balanced (█) and imbalanced (░) shares.
+    count: how many samples each gap stands for, (N,). With a mixture each bar is split into its
+    samples' shares of the components: balanced █, imbalanced or audio-dominant ░, the visual ▒.
     """
-    edges = bins(gap)
-    counts, _ = np.histogram(gap, edges)
-    posterior = np.zeros(len(gap)) if mixture is None else mixture.posterior(gap)
-    imbalanced, _ = np.histogram(gap, edges, weights=posterior)
+    edges, weight = bins(gap), np.ones(len(gap)) if count is None else count
+    total, _ = np.histogram(gap, edges, weights=weight)
+    parts = {"": np.ones(len(gap))} if mixture is None else mixture.posteriors(gap)
+    shares = [np.histogram(gap, edges, weights=weight * part)[0] for part in parts.values()]
     digits = max(1, int(np.ceil(-np.log10(np.diff(edges).max()) - 1e-6)))
     lines = []
-    for i, count in enumerate(counts):
-        length = int(np.ceil(_BAR * count / counts.max()))
-        light = round(length * imbalanced[i] / count) if count else 0
-        bar = "█" * (length - light) + "░" * light
+    for i, here in enumerate(total):
+        length = int(np.ceil(_BAR * here / total.max()))
+        ends = np.cumsum([share[i] for share in shares]) / here if here else np.zeros(len(shares))
+        ends = np.round(length * ends).astype(int)
+        steps = np.diff(ends, prepend=0)
+        bar = "".join(mark * step for mark, step in zip(_MARKS, steps, strict=False))
         span = f"{edges[i]:+.{digits}f} … {edges[i + 1]:+.{digits}f}"
-        lines.append(f"{span}  {count:>9,}  {bar}".rstrip())
-    key = "" if mixture is None else "   █ balanced  ░ imbalanced"
-    return "\n".join([f"gap = audio − visual, {len(gap):,} samples{key}", *lines])
+        lines.append(f"{span}  {here:>9,.0f}  {bar}".rstrip())
+    names = zip(_MARKS, map(spoken, parts), strict=False)
+    key = "" if mixture is None else "   " + "  ".join(f"{mark} {name}" for mark, name in names)
+    return "\n".join([f"gap = audio − visual, {weight.sum():,.0f} samples{key}", *lines])
 
 
 def bins(gap: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from avgap.evidence import diagnose
-from avgap.fitgmm import fit_mixture
+from avgap.evidence import contradiction, diagnose, supported
+from avgap.fitting import fit_mixture
+from avgap.histogram import Bins
 from avgap.mixture import Component, Mixture
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
@@ -47,17 +48,69 @@ def test_delta_bic_equals_scikit_learns():
     assert fit_mixture(gap).diagnostics["delta_bic"] == pytest.approx(expected, abs=0.01)
 
 
+FIT = {"n_samples": 4, "converged": True, "reg_covar": 1e-6, "n_iter": 1}
+BICS = {1: 100.0, 2: 50.0}
+
+
 def test_overlap_and_share_are_means_of_the_posterior():
     mixture = Mixture(Component(0.5, 0.0, 0.01), Component(0.5, 0.6, 0.01))
     gap = np.array([0.3, 0.3, 0.0, 0.6])  # posteriors ½, ½, ~0, ~1
-    fit = {"log_likelihood": 0.0, "converged": True, "reg_covar": 1e-6, "n_iter": 1}
-    diagnostics = diagnose(gap, mixture, fit)
+    diagnostics = diagnose(Bins.of(np.sort(gap)), mixture, FIT, BICS)
     assert diagnostics["overlap"] == pytest.approx(0.25, abs=1e-6)
     assert diagnostics["imbalanced_share"] == pytest.approx(0.5, abs=1e-6)
+    assert diagnostics["delta_bic"] == 50
 
 
 def test_it_is_told_when_the_wide_component_lies_nearer_to_zero():
     mixture = Mixture(Component(0.6, 0.05, 0.001), Component(0.4, 0.01, 0.3))
-    fit = {"log_likelihood": 0.0, "converged": True, "reg_covar": 1e-6, "n_iter": 1}
-    warnings = diagnose(np.linspace(-1, 1, 50), mixture, fit)["warnings"]
+    warnings = diagnose(Bins.of(np.linspace(-1, 1, 50)), mixture, FIT, BICS)["warnings"]
     assert any("the imbalanced component is the wide one" in line for line in warnings)
+
+
+def test_two_dominant_components_on_one_side_bring_a_warning():
+    parts = (Component(0.6, 0.0, 0.01), Component(0.2, 0.4, 0.01), Component(0.2, 0.8, 0.01))
+    bins = Bins.of(np.linspace(-1, 1, 50))
+    warnings = diagnose(bins, Mixture.of(*parts), FIT, {**BICS, 3: 10.0})["warnings"]
+    assert any("both dominant components lie on the audio's side" in line for line in warnings)
+
+
+def test_calls_against_the_order_of_the_absolute_gap_are_counted():
+    # By |g|: 0.0 balanced, 0.1 imbalanced, 0.2 balanced, 0.9 imbalanced: no threshold gets all.
+    bins = Bins.of(np.array([-0.2, 0.0, 0.1, 0.9]))
+    posterior = np.array([0.0, 0.0, 1.0, 1.0])
+    assert contradiction(bins, posterior) == 0.25
+    assert contradiction(bins, np.array([0.0, 0.0, 0.0, 1.0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "weight", "separation", "dip_p", "bic_2", "expected"),
+    [
+        (1000, 0.2, 6, 0.001, 0, True),
+        (1000, 0.2, 6, 0.9, 0, True),  # apart, though the dip test sees one peak
+        (1000, 0.2, 1, 0.001, 0, True),  # two peaks, though the means are near
+        (1000, 0.2, 1, 0.9, 0, False),
+        (1000, 0.2, 6, 0.001, 95, False),  # ΔBIC = 5
+        (40, 0.4, 6, 0.001, 0, False),  # fewer than 50 samples
+        (1000, 0.005, 6, 0.001, 0, False),  # 5 samples in the smaller group
+    ],
+)
+def test_support_needs_evidence_distance_and_samples(n, weight, separation, dip_p, bic_2, expected):
+    mixture = Mixture(Component(1 - weight, 0.0, 0.01), Component(weight, 0.1 * separation, 0.01))
+    assert supported(mixture, {1: 100.0, 2: bic_2}, dip_p, n) == expected
+
+
+def test_three_components_need_to_beat_two_and_to_be_apart_from_the_balanced_one():
+    parts = (Component(0.6, 0.0, 0.01), Component(0.2, 0.6, 0.01), Component(0.2, -0.6, 0.01))
+    three = Mixture.of(*parts)
+    assert supported(three, {1: 300.0, 2: 200.0, 3: 100.0}, 1.0, 1000)
+    assert not supported(three, {1: 300.0, 2: 105.0, 3: 100.0}, 0.001, 1000)
+    near = Mixture.of(parts[0], parts[1], Component(0.2, -0.15, 0.01))
+    assert not supported(near, {1: 300.0, 2: 200.0, 3: 100.0}, 0.001, 1000)
+
+
+def test_two_samples_support_nothing():
+    diagnostics = fit_mixture([0.0, 0.8]).diagnostics
+    assert not diagnostics["supported"]
+    assert (
+        "(2 samples, 1 in the smallest group: 50 and 10 are needed)" in diagnostics["warnings"][0]
+    )

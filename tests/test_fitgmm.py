@@ -1,4 +1,4 @@
-"""The fit of Eq. 8, the evidence for two components, gmm.json, and the stage."""
+"""The stage and gmm.json: what is read, written, confirmed and refused."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.mixture import GaussianMixture
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
 from avgap.errors import InputError, OutputError
-from avgap.fitgmm import fit_mixture, fitgmm, mixture_digest, read_mixture, starts
+from avgap.fitgmm import fitgmm, mixture_digest, read_mixture
+from avgap.fitting import fit_mixture
 from avgap.gapfile import Gaps, write_gaps
 from avgap.mixture import Component, Mixture
 from avgap.settings import Fit
@@ -40,105 +40,6 @@ def stamped(gap, folder):
     path = folder / "gaps.h5"
     write_gaps(path, Gaps(gap=gap, id=table.id, stamp=stamp))
     return path
-
-
-# ---------------------------------------------------------------- the fit
-
-
-def test_the_papers_mixture_is_recovered():
-    fitted = fit_mixture(draw(20_000)).mixture
-    assert fitted.imbalanced.weight == pytest.approx(0.143, abs=0.01)
-    assert fitted.imbalanced.mean == pytest.approx(0.6966, abs=0.01)
-    assert fitted.balanced.mean == pytest.approx(0.0056, abs=0.005)
-    assert fitted.balanced.variance == pytest.approx(0.0121, rel=0.05)
-    assert fitted.dominant == "audio"
-
-
-def test_swapping_the_modalities_mirrors_the_mixture():
-    gap = draw()
-    there, mirrored = fit_mixture(gap).mixture, fit_mixture(-gap).mixture
-    assert mirrored.imbalanced.mean == pytest.approx(-there.imbalanced.mean, abs=1e-4)
-    assert mirrored.imbalanced.weight == pytest.approx(there.imbalanced.weight, abs=1e-4)
-    assert mirrored.dominant == "visual"
-
-
-def test_the_fit_is_at_least_as_likely_as_scikit_learns_default():
-    rng = np.random.default_rng(1)
-    gap = np.concatenate([rng.normal(0, 0.15, 800), rng.normal(0.3, 0.2, 400)])  # heavy overlap
-    default = GaussianMixture(2, random_state=0).fit(gap[:, None]).score(gap[:, None])
-    assert fit_mixture(gap).fit["log_likelihood"] > default
-
-
-def test_the_fit_is_the_same_twice():
-    gap = draw(500)
-    assert fit_mixture(gap) == fit_mixture(gap)
-
-
-def test_two_sided_gaps_find_the_better_of_the_local_optima():
-    rng = np.random.default_rng(0)
-    sides = [rng.normal(-0.6, 0.1, 500), rng.normal(0, 0.1, 3000), rng.normal(0.6, 0.1, 500)]
-    result = fit_mixture(np.concatenate(sides))
-    assert result.mixture.balanced.std < 0.11
-    assert result.mixture.imbalanced.std > 0.4
-
-
-def test_a_component_on_a_few_equal_gaps_is_not_preferred():
-    rng = np.random.default_rng(0)
-    parts = [np.zeros(100), rng.normal(0, 0.1, 3000), rng.normal(0.6, 0.1, 500)]
-    fitted = fit_mixture(np.concatenate(parts)).mixture
-    assert fitted.balanced.weight == pytest.approx(3100 / 3600, abs=0.01)
-    assert fitted.imbalanced.mean == pytest.approx(0.6, abs=0.02)
-
-
-@pytest.mark.parametrize("width", [1e-3, 1e-5, 1e-8])
-def test_a_late_sharp_peak_gives_numbers_and_is_called_one_peak(width):
-    result = fit_mixture(np.random.default_rng(0).normal(0, width, 2000))
-    numbers = [*result.diagnostics.values(), *result.fit.values()]
-    assert all(np.isfinite(v) for v in numbers if isinstance(v, float))
-    assert np.isfinite(result.mixture.posterior(np.linspace(-1, 1, 11))).all()
-    assert not result.diagnostics["supported"]
-
-
-def test_the_variance_floor_is_reported():
-    result = fit_mixture(np.repeat([0.0, 0.8], [90, 10]))
-    assert result.mixture.balanced.variance == pytest.approx(1e-6, rel=0.01)
-    assert result.mixture.imbalanced.weight == pytest.approx(0.1)
-    collapsed = [line for line in result.diagnostics["warnings"] if "collapsed" in line]
-    assert collapsed == [
-        "the balanced component has collapsed to the variance floor at 0.0000",
-        "the imbalanced component has collapsed to the variance floor at 0.8000",
-    ]
-
-
-def test_starts_split_the_samples_in_two_and_are_as_many_as_asked():
-    gap = draw(200)
-    splits = list(starts(gap, Fit(n_init=7)))
-    assert len(splits) == 7
-    assert all(0 < split.sum() < len(gap) for split in splits)
-
-
-def test_an_em_that_is_cut_short_says_so():
-    rng = np.random.default_rng(0)
-    gap = np.concatenate([rng.normal(0, 0.2, 500), rng.normal(0.2, 0.3, 500)])
-    result = fit_mixture(gap, Fit(max_iter=2))
-    assert not result.fit["converged"]
-    assert "EM did not converge" in result.diagnostics["warnings"][-1]
-
-
-@pytest.mark.parametrize(
-    ("gap", "message"),
-    [
-        ([0.1, np.nan, np.inf, 0.2], "2 of 4 gaps are not finite numbers"),
-        ([0.5], "2 components need at least 2 gaps"),
-        ([], "2 components need at least 2 gaps"),
-        ([0.25] * 30, "all 30 gaps are equal (0.25)"),
-    ],
-)
-def test_gaps_that_cannot_be_fitted_are_refused_with_a_remedy(gap, message):
-    with pytest.raises(InputError) as caught:
-        fit_mixture(np.array(gap))
-    assert caught.value.what == message
-    assert caught.value.hint
 
 
 # ---------------------------------------------------------------- the stage and the file
@@ -196,7 +97,7 @@ def test_the_verdict_says_the_shares_in_words_and_draws_both_components(tmp_path
         lines[0] == "14 % of 4,000 samples are imbalanced, audio-dominant, centred at 0.69 (σ 0.11)"
     )
     assert lines[1].startswith("86 % are balanced, centred at 0.0")
-    assert lines[2].startswith("two components are supported: separation 6.")
+    assert lines[2].startswith("the two groups are well separated: separation 6.")
     assert {"█", "░"} <= set(verdict)
     assert max(map(len, lines)) <= 100
 
@@ -252,7 +153,12 @@ def test_the_question_holds_every_setting_of_the_fit(tmp_path):
     done = fitgmm(stamped(draw(100), tmp_path), tmp_path / "gmm.json", Fit(seed=3))
     asked = Question("avgap.gmm", done.stamp.inputs, {"components": 2, "n_init": 10, "tol": 1e-8})
     missing = artifact.compare(done.stamp.question, asked)
-    assert [line.split(":")[0] for line in missing] == ["max_iter", "reg_covar", "seed"]
+    assert [line.split(":")[0] for line in missing] == [
+        "bootstrap",
+        "max_iter",
+        "reg_covar",
+        "seed",
+    ]
 
 
 @pytest.mark.data
@@ -274,3 +180,38 @@ def test_crowd_votes_on_crema_d_give_the_papers_shape_on_the_visual_side(data_fo
     assert fitted.dominant == "visual"
     assert fitted.imbalanced.weight == pytest.approx(0.129, abs=0.02)
     assert fitted.imbalanced.mean == pytest.approx(-0.764, abs=0.02)
+
+
+def test_several_tables_are_fitted_as_one_in_any_order(tmp_path):
+    gap = draw(600)
+    for name, part in (("a", gap[:200]), ("b", gap[200:]), ("all", gap)):
+        np.save(tmp_path / f"{name}.npy", part)
+    paths = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    done = fitgmm(paths, tmp_path / "gmm.json")
+    assert done.result.mixture == fitgmm(tmp_path / "all.npy", "-").result.mixture
+    assert set(done.stamp.inputs) == {"gaps", "gaps_1", "gaps_2"}
+    assert fitgmm(paths[::-1], tmp_path / "gmm.json").up_to_date
+
+
+def test_the_same_gaps_twice_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", draw(100))
+    np.save(tmp_path / "b.npy", draw(100))
+    with pytest.raises(InputError, match="the same gaps are given more than once") as caught:
+        fitgmm([tmp_path / "a.npy", tmp_path / "b.npy"], "-")
+    assert caught.value.details == (
+        f"{tmp_path / 'b.npy'} holds the same gaps as {tmp_path / 'a.npy'}",
+    )
+
+
+@pytest.mark.parametrize("components", [1, 3, "auto"])
+def test_any_number_of_components_is_written_drawn_and_read(tmp_path, components):
+    rng = np.random.default_rng(0)
+    sides = [rng.normal(m, 0.1, n) for m, n in ((-0.6, 150), (0, 700), (0.6, 150))]
+    np.save(tmp_path / "g.npy", np.concatenate(sides).clip(-1, 1))
+    plot = tmp_path / "gmm.svg"
+    done = fitgmm(tmp_path / "g.npy", tmp_path / "gmm.json", Fit(components), plot=plot)
+    assert read_mixture(tmp_path / "gmm.json").mixture == done.result.mixture
+    assert len(done.result.mixture.components) == (1 if components == 1 else 3)
+    assert len(done.verdict.split("\n\n")[0].splitlines()) == 3
+    assert done.stamp.parameters["components"] == components
+    assert plot.stat().st_size > 1000

@@ -18,13 +18,13 @@ def test_the_verdict_is_three_lines_in_words():
     assert summary.verdict(MIXTURE, STRONG, 6028).splitlines() == [
         "25 % of 6,028 samples are imbalanced, visual-dominant, centred at -0.50 (σ 0.2)",
         "75 % are balanced, centred at 0.00 (σ 0.1)",
-        "two components are supported: separation 3.2 σ, ΔBIC 1,234, dip p ≤ 0.001",
+        "the two groups are there, but overlap: separation 3.2 σ, ΔBIC 1,234, dip p ≤ 0.001",
     ]
 
 
 def test_weak_evidence_is_said_aloud():
     weak = {"supported": False, "separation": 0.4, "delta_bic": 12.0, "dip_p": 0.9}
-    assert "two components are NOT supported" in summary.verdict(MIXTURE, weak, 10)
+    assert "two groups are NOT supported: separation 0.4 σ" in summary.verdict(MIXTURE, weak, 10)
 
 
 def test_every_sample_is_counted_once():
@@ -53,3 +53,37 @@ def test_bins_are_few_and_hold_every_gap(width):
 def test_the_histogram_fits_a_terminal():
     gap = np.random.default_rng(0).uniform(-1, 1, 2_000_000)
     assert max(map(len, summary.histogram(gap).splitlines())) <= 100
+
+
+THREE = Mixture(
+    Component(0.7, 0.0, 0.01),
+    audio_dominant=Component(0.2, 0.6, 0.0144),
+    visual_dominant=Component(0.1, -0.6, 0.0144),
+)
+
+
+def test_three_groups_are_told_by_their_sides():
+    strong = {**STRONG, "separation": 5.4}
+    assert summary.verdict(THREE, strong, 1000).splitlines() == [
+        "30 % of 1,000 samples are imbalanced: 20 % audio-dominant about 0.60 (σ 0.12), "
+        "10 % visual-dominant about -0.60 (σ 0.12)",
+        "70 % are balanced, centred at 0.00 (σ 0.1)",
+        "the three groups are well separated: separation 5.4 σ, ΔBIC 1,234, dip p ≤ 0.001",
+    ]
+    lines = summary.histogram(np.array([0.0, 0.6, -0.6]), THREE).splitlines()
+    assert lines[0].endswith("█ balanced  ░ audio-dominant  ▒ visual-dominant")
+    assert [line[-1] for line in lines if line[-1] in "█░▒"] == ["▒", "█", "░"]
+
+
+def test_one_group_is_told_as_one():
+    told = summary.verdict(Mixture(Component(1.0, 0.1, 0.04)), {"dip_p": 0.6}, 30)
+    assert told.splitlines() == [
+        "all 30 samples form one balanced group, centred at 0.10 (σ 0.2)",
+        "none of them is called imbalanced",
+        "dip p = 0.6: one peak",
+    ]
+
+
+def test_a_gap_may_stand_for_many_samples():
+    counted = summary.histogram(np.array([0.0, 0.5]), None, np.array([3.0, 9.0]))
+    assert counted == summary.histogram(np.repeat([0.0, 0.5], [3, 9]))

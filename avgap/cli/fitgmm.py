@@ -8,8 +8,10 @@ from avgap.settings import Fit
 
 
 def fitgmm(
-    gaps: options.GapsFile,
+    gaps: options.GapsFiles,
     output: options.OutputOrStdout,
+    components: options.Components = "2",
+    bootstrap: options.Bootstrap = Fit.bootstrap,
     n_init: options.NInit = Fit.n_init,
     tol: options.Tol = Fit.tol,
     reg_covar: options.RegCovar = Fit.reg_covar,
@@ -22,16 +24,19 @@ def fitgmm(
 ) -> None:
     """④ Fit the Gaussian mixture of the gaps.
 
-    Two components, balanced and imbalanced, Eq. 8, by EM from several starts.
+    One balanced component and one imbalanced, Eq. 8, or one for either side (--components 3), by EM
+    from several starts. Several tables are fitted as one.
 
     \b
     avgap fitgmm run/gaps.h5 -o run/gmm.json --plot run/gmm.svg
+    avgap fitgmm a.h5 b.h5 -o gmm.json --components auto --bootstrap 200
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
     from avgap.fitgmm import fitgmm as stage
 
-    settings = Fit(2, n_init, tol, reg_covar, max_iter, seed)
+    number = components if components == "auto" else int(components)
+    settings = Fit(number, n_init, tol, reg_covar, max_iter, seed, bootstrap)
     result = stage(gaps, output, settings, plot=plot, force=force)
     if output == STDOUT:
         console.artifact(result.text)

@@ -1,0 +1,306 @@
+"""The mixture that fits gaps best: EM from several starts, one to three components. Pure. Eq. 8.
+
+EM starts on a few hundred bins from every start at once; the best are followed to convergence, by
+scikit-learn on the gaps themselves up to EXACT of them, else on a fine histogram.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avgap.bootstrap import bootstrap
+from avgap.em import Fits, Parts, em
+from avgap.errors import InputError
+from avgap.evidence import bic, choose, diagnose
+from avgap.histogram import Bins, Histogram, scouting
+from avgap.mixture import ROLE_RULE, Component, Mixture
+from avgap.settings import Fit
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_DEFAULT = Fit()
+EXACT = 200_000  # gaps above which the histogram stands for them
+SCOUT_TOL = 1e-5  # of the mean log-likelihood per iteration
+EQUAL = 1e-9  # gaps of a smaller range are one value
+_FOLLOWED = 3  # optima followed to convergence
+_BINS_PER_SIGMA = 32  # of the narrowest component found, to begin with
+_ERROR = 1e-3  # of the parameters by the bins' width: above it, narrower bins
+_LLOYD = 100  # iterations of k-means, at most
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted mixture, how EM got there (`fit`), and what it is worth (`diagnostics`)."""
+
+    mixture: Mixture
+    fit: dict[str, Any]
+    diagnostics: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The body of gmm.json."""
+        return {
+            "components": self.mixture.as_dict(),
+            "role_rule": ROLE_RULE,
+            "fit": self.fit,
+            "diagnostics": self.diagnostics,
+        }
+
+
+def fit_mixture(
+    gap: ArrayLike,
+    components: int | str = _DEFAULT.components,
+    *,
+    n_init: int = _DEFAULT.n_init,
+    tol: float = _DEFAULT.tol,
+    reg_covar: float = _DEFAULT.reg_covar,
+    max_iter: int = _DEFAULT.max_iter,
+    seed: int = _DEFAULT.seed,
+    bootstrap: int = _DEFAULT.bootstrap,
+) -> FitResult:
+    """Fit the mixture of Eq. 8 to N gaps in [−1, 1], (N,).
+
+    components: 1, 2, 3 or "auto". n_init: starts of EM. tol: the gain in mean log-likelihood at
+    which it stops. reg_covar: the floor of every variance. bootstrap: replicates for standard
+    errors and a p-value, 0 for none. Raises InputError: see fit.
+    """
+    settings = Fit(components, n_init, tol, reg_covar, max_iter, seed, bootstrap)
+    return fit(np.asarray(gap, dtype=np.float64), settings)
+
+
+def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
+    """Fit a mixture to N gaps, (N,), or to the histogram of any number of them.
+
+    Raises InputError: fewer gaps than components, gaps that are not numbers in [−1, 1], gaps that
+    are all equal where more than one component is asked for.
+    """
+    if settings.components not in (1, 2, 3, "auto"):
+        raise ValueError(f"components are 1, 2, 3 or auto, not {settings.components}")
+    least = 1 if settings.components == "auto" else int(settings.components)
+    if not isinstance(gap, Histogram):
+        _check(gap, least)
+        # In order, so that the order of the samples changes nothing, to the last bit.
+        gap = np.sort(gap) if len(gap) <= EXACT else _histogram(gap, settings.reg_covar)
+    bins = gap.bins if isinstance(gap, Histogram) else Bins.of(gap)
+    equal = bins.value[-1] - bins.value[0] < EQUAL
+    if equal and least > 1:
+        raise _all_equal(bins)
+    most = 1 if equal else min(3, bins.n) if settings.components == "auto" else least
+    fitted = {k: estimate(k, gap, bins, settings) for k in range(1, most + 1)}
+    values = {k: bic(mixture, record, bins.n) for k, (mixture, record) in fitted.items()}
+    mixtures = {k: mixture for k, (mixture, _) in fitted.items()}
+    if settings.components == "auto":
+        most = choose(bins, mixtures, values)
+    mixture, record = fitted[most]
+    diagnostics = diagnose(bins, mixture, record, values)
+    if settings.bootstrap:
+        fewer = mixtures.get(most - 1)
+        diagnostics["bootstrap"] = bootstrap(bins, mixture, fewer, settings)
+    return FitResult(mixture, record, diagnostics)
+
+
+def starts(bins: Bins, k: int, n_init: int) -> Iterator[NDArray[np.int64]]:
+    """Splits of the bins in k groups, (K,) each, from which EM starts: at most n_init.
+
+    k-means first; then, in turn, thresholds of |g| (narrow and wide; of three groups the wide one
+    by its sides) and of g, at quantiles that fill (0, 1) evenly: golden-ratio sequences.
+    """
+    yield _k_means(bins, k)
+    for i in range(n_init - 1):
+        level = (0.5 + (i // 2) * (math.sqrt(5) - 1) / 2) % 1
+        if i % 2 == 0:
+            wide = np.abs(bins.value) > _quantile(np.abs(bins.value), bins.count, level)
+            sides = 1 + (bins.value > 0) if k == 3 else 1
+            split = np.where(wide, sides, 0)
+        else:
+            levels = [level] if k == 2 else sorted((level / 2, (1 + level) / 2))
+            bounds = [_quantile(bins.value, bins.count, one) for one in levels]
+            split = np.searchsorted(bounds, bins.value, side="left")
+        yield split
+
+
+def _k_means(bins: Bins, k: int) -> NDArray[np.int64]:
+    """Lloyd's k-means from evenly spaced quantiles: on a line its groups are intervals."""
+    levels = (np.arange(k) + 0.5) / k
+    centres = np.array([_quantile(bins.value, bins.count, level) for level in levels])
+    for _ in range(_LLOYD):
+        split = np.searchsorted((centres[1:] + centres[:-1]) / 2, bins.value, side="right")
+        weight = np.bincount(split, bins.count, k)
+        moved = np.bincount(split, bins.count * bins.value, k) / np.maximum(weight, 1)
+        moved = np.where(weight > 0, moved, centres)
+        if np.array_equal(moved, centres):
+            break
+        centres = moved
+    return np.asarray(split, dtype=np.int64)
+
+
+def _quantile(values: NDArray[np.float64], count: NDArray[np.float64], level: float) -> float:
+    order = np.argsort(values, kind="stable")
+    ranks = np.cumsum(count[order])
+    return float(values[order[np.searchsorted(ranks, level * ranks[-1])]])
+
+
+def estimate(
+    k: int, gap: NDArray[np.float64] | Histogram, bins: Bins, settings: Fit
+) -> tuple[Mixture, dict[str, Any]]:
+    """The best mixture of k components, and how EM got there."""
+    if k == 1:
+        mean = bins.mean_of(bins.value)
+        only = Mixture(Component(1.0, mean, bins.variance + settings.reg_covar))
+        method = "histogram" if isinstance(gap, Histogram) else "exact"
+        told = {"method": method, "n_starts": 1, "n_iter": 1, "converged": True}
+        return only, _record(only, bins, settings, **told)
+    few = scouting(bins)
+    if len(few.value) < max(k, _FOLLOWED):
+        few = bins
+    splits = [s for s in starts(few, k, settings.n_init) if len(np.unique(s)) == k]
+    begun = _moments(few, splits or [np.arange(len(few.value)) % k], k, settings.reg_covar)
+    scouts = _follow(few, begun, settings, max(SCOUT_TOL, settings.tol))
+    chosen = _best(scouts, settings.reg_covar)
+    followed = scouts.parts.rows(chosen)
+    extra: dict[str, Any] = {}
+    if isinstance(gap, Histogram):
+        final, extra = _on_histogram(gap, followed, settings)
+    else:
+        final = _exact(gap, followed, settings)
+    best = int(_best(final, settings.reg_covar)[0])
+    mixture = Mixture.of(*final.parts.components(best))
+    n_iter = int(scouts.n_iter[chosen[best]] + final.n_iter[best])
+    converged = bool(final.converged[best])
+    told = {"n_starts": len(begun.weight), "n_iter": n_iter, "converged": converged}
+    return mixture, _record(mixture, bins, settings, **told, **extra)
+
+
+def _record(mixture: Mixture, bins: Bins, settings: Fit, **told: Any) -> dict[str, Any]:
+    logs = [component.log_density(bins.value) for component in mixture.components.values()]
+    return {
+        "n_samples": bins.n,
+        "method": "exact",
+        **told,
+        "tol": settings.tol,
+        "reg_covar": settings.reg_covar,
+        "log_likelihood": bins.mean_of(np.logaddexp.reduce(logs)),
+    }
+
+
+def _moments(bins: Bins, splits: list[NDArray[np.int64]], k: int, reg_covar: float) -> Parts:
+    """The groups' weights, means and variances: where EM starts."""
+    rows = []
+    for split in splits:
+        weight = np.bincount(split, bins.count, k)
+        mean = np.bincount(split, bins.count * bins.value, k) / weight
+        apart = (bins.value - mean[split]) ** 2 + bins.spread
+        rows.append((weight / bins.n, mean, np.bincount(split, bins.count * apart, k) / weight))
+    weight, mean, variance = np.array(rows).transpose(1, 0, 2)
+    return Parts(weight, mean, variance + reg_covar)
+
+
+def _best(fits: Fits, reg_covar: float) -> NDArray[np.int64]:
+    """The fits of highest likelihood that differ, best first; collapsed ones only if all are."""
+    floor = np.any(fits.parts.variance < 2 * reg_covar, axis=1)
+    order = np.lexsort((-fits.log_likelihood, floor))
+    likelihoods = fits.log_likelihood[order]
+    differs = np.abs(np.diff(likelihoods, prepend=np.inf)) > 10 * SCOUT_TOL
+    alike = floor[order] == floor[order[0]]
+    return np.asarray(order[differs & alike][:_FOLLOWED])
+
+
+def _exact(gap: NDArray[np.float64], begun: Parts, settings: Fit) -> Fits:
+    """scikit-learn's EM on every gap, from each beginning."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    models = []
+    for row in range(len(begun.weight)):
+        model = GaussianMixture(
+            begun.weight.shape[1],
+            tol=settings.tol,
+            reg_covar=settings.reg_covar,
+            max_iter=settings.max_iter,
+            weights_init=begun.weight[row] / begun.weight[row].sum(),
+            means_init=begun.mean[row][:, None],
+            precisions_init=1 / begun.variance[row][:, None, None],
+            random_state=settings.seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` tells it
+            models.append(model.fit(gap[:, None]))
+    parts = Parts(
+        np.stack([model.weights_ for model in models]),
+        np.stack([model.means_.ravel() for model in models]),
+        np.stack([model.covariances_.ravel() for model in models]),
+    )
+    return Fits(
+        parts,
+        np.array([model.n_iter_ for model in models]),
+        np.array([model.converged_ for model in models]),
+        np.array([model.lower_bound_ for model in models]),
+    )
+
+
+def _on_histogram(histogram: Histogram, begun: Parts, settings: Fit) -> tuple[Fits, dict[str, Any]]:
+    """EM on bins narrow against the narrowest component, and how far bins twice as wide differ.
+
+    The bins are narrowed until that is small, or they are the histogram's own.
+    """
+    width = math.sqrt(float(begun.variance.min())) / _BINS_PER_SIGMA
+    while True:
+        times = 2 ** max(0, math.floor(math.log2(max(width / histogram.width, 1))))
+        final = _follow(histogram.coarse(times), begun, settings, settings.tol)
+        best = final.parts.rows(_best(final, settings.reg_covar)[:1])
+        # On from the same place on wider bins: what changes is due to the bins.
+        wider = _follow(histogram.coarse(2 * times), best, settings, settings.tol).parts
+        changes = (
+            (wider.weight - best.weight) / best.weight,
+            (wider.mean - best.mean) / np.sqrt(best.variance),
+            (wider.variance - best.variance) / best.variance,
+        )
+        error = max(float(np.abs(change).max()) for change in changes)
+        if error <= _ERROR or times == 1:
+            break
+        width, begun = times * histogram.width / 4, final.parts
+    told = {"bin_width": times * histogram.width, "relative_error": error}
+    return final, {"method": "histogram", **told}
+
+
+def _follow(bins: Bins, begun: Parts, settings: Fit, tol: float) -> Fits:
+    return em(bins, begun, tol=tol, reg_covar=settings.reg_covar, max_iter=settings.max_iter)
+
+
+def _histogram(gap: NDArray[np.float64], reg_covar: float) -> Histogram:
+    histogram = Histogram(reg_covar)
+    histogram.add(gap)
+    return histogram
+
+
+def _check(gap: NDArray[np.float64], least: int) -> None:
+    if gap.ndim != 1:
+        raise InputError(f"gaps are one row of numbers, not an array of shape {gap.shape}")
+    if len(gap) < least:
+        raise InputError(
+            f"{least} components need at least {least} gaps"
+            if least > 1
+            else "there are no gaps to fit",
+            [f"there are {len(gap)}"],
+            "the gaps of the whole training split",
+        )
+    bad = int((~(np.abs(gap) <= 1)).sum())
+    if bad:
+        raise InputError(
+            f"{bad} of {len(gap)} gaps are not numbers in [-1, 1]",
+            hint="collect the gaps again from the last good checkpoint",
+        )
+
+
+def _all_equal(bins: Bins) -> InputError:
+    return InputError(
+        f"all {bins.n} gaps are equal ({bins.value[0]:g})",
+        ["more than one component needs gaps that differ"],
+        "--components 1; or a longer warm-up, or look at the scores: avgap report GAPS",
+    )

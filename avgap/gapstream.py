@@ -1,0 +1,192 @@
+"""Gaps of one or more tables of any size, for fitting: as they are, or as a histogram. No torch.
+
+A table of up to EXACT gaps is read whole, with every check. A larger one is read in slabs, its gap
+column alone, and only counted: memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avgap import artifact
+from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.errors import InputError
+from avgap.fitting import EXACT
+from avgap.gapfile import read_gaps
+from avgap.histogram import Bins, Histogram
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SLAB = 2**20  # gaps, of a binary file
+_ROWS = 2**16  # of a CSV
+_LARGE_CSV = 2**26  # bytes from which a CSV is read in pieces
+_DRAWN = 20_000  # gaps that stand for all in a figure
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where gaps came from: the path, the digest of the content, the stamp (None: unknown)."""
+
+    path: str | Path
+    digest: str
+    stamp: Stamp | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The gaps of all tables: themselves, (N,), or the histogram of more than EXACT."""
+
+    tables: Sequence[Table]
+    gap: NDArray[np.float64] | Histogram
+
+    @cached_property
+    def bins(self) -> Bins:
+        """The gaps with how many samples each stands for."""
+        return self.gap.bins if isinstance(self.gap, Histogram) else Bins.of(self.gap)
+
+    @property
+    def drawn(self) -> NDArray[np.float64]:
+        """The gaps, or so many of them, evenly spaced in order, as a figure can show."""
+        return self.gap.order_statistics(_DRAWN) if isinstance(self.gap, Histogram) else self.gap
+
+
+def collect(paths: Sequence[str | Path], reg_covar: float) -> Collected:
+    """Read all tables; reg_covar: the floor of a variance, which says how fine a histogram is.
+
+    Raises InputError: see read_gaps; also the same gaps given twice.
+    """
+    histogram, whole, tables = Histogram(reg_covar), [], []
+    for path in paths:
+        if _is_large(path):
+            tables.append(_count(Path(path), histogram))
+            continue
+        table = read_gaps(path)
+        digest = table.digest() if table.stamp is None else table.stamp.digest
+        tables.append(Table(path, digest, table.stamp))
+        whole.append(table.gap)
+    _expect_once(tables)
+    if histogram.n == 0 and sum(map(len, whole)) <= EXACT:
+        return Collected(tables, np.concatenate(whole))
+    for gap in whole:
+        histogram.add(gap)
+    return Collected(tables, histogram)
+
+
+def _expect_once(tables: Sequence[Table]) -> None:
+    first: dict[str, str | Path] = {}
+    twice = []
+    for table in tables:
+        if table.digest in first:
+            twice.append(f"{table.path} holds the same gaps as {first[table.digest]}")
+        first.setdefault(table.digest, table.path)
+    if twice:
+        raise InputError("the same gaps are given more than once", twice, "every table once")
+
+
+def _is_large(path: str | Path) -> bool:
+    """Whether a file is to be read in slabs; what is no file of gaps is left to read_gaps."""
+    place = Path(path)
+    if str(path) == STANDARD_STREAM or not place.is_file():
+        return False
+    if place.suffix == ".csv":
+        return place.stat().st_size > _LARGE_CSV
+    # Every gap takes a byte at least, so that small files need not be opened for this.
+    if place.suffix not in (".h5", ".npy") or place.stat().st_size <= EXACT:
+        return False
+    with ExitStack() as stack:
+        try:
+            column, _ = _OPENERS[place.suffix](place, stack)
+        except InputError:
+            return False
+        return column is not None and len(column) > EXACT
+
+
+def _count(path: Path, histogram: Histogram) -> Table:
+    """Add a large table's gaps to the histogram. Raises InputError: a gap not in [−1, 1]."""
+    sha, row = hashlib.sha256(), 0
+    with ExitStack() as stack:
+        if path.suffix == ".csv":
+            slabs, stamp = _csv_slabs(path, stack)
+        else:
+            column, stamp = _OPENERS[path.suffix](path, stack)
+            slabs = (
+                np.asarray(column[start : start + _SLAB], dtype=np.float64)
+                for start in range(0, len(column), _SLAB)
+            )
+        for slab in slabs:
+            bad = np.flatnonzero(~(np.abs(slab) <= 1))
+            if bad.size:
+                lines = [f"row {row + i + 1}: {slab[i]}" for i in bad[:10]]
+                raise InputError(f"{path}: gaps are not numbers in [-1, 1]", lines)
+            histogram.add(slab)
+            if stamp is None:
+                sha.update(slab.tobytes())
+            row += len(slab)
+    return Table(path, sha.hexdigest() if stamp is None else stamp.digest, stamp)
+
+
+def _open_hdf5(path: Path, stack: ExitStack) -> tuple[Any, Stamp | None]:
+    """The gap column, not yet read, if there is one, and the stamp."""
+    file = stack.enter_context(artifact.open_hdf5(path))
+    keys = artifact.stamp_keys_of_hdf5(file)
+    stamp = artifact.parse_stamp(keys, path) if "format" in keys else None
+    if stamp is not None:
+        artifact.expect(stamp, "avgap.gaps", path)
+    column = file.get("gap")
+    usable = getattr(column, "ndim", 0) == 1 and column.dtype.kind in "fiu"
+    return column if usable else None, stamp
+
+
+def _open_npy(path: Path, _: ExitStack) -> tuple[Any, None]:
+    """The array, mapped into memory, if it is one row of numbers."""
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None, None
+    return values if values.ndim == 1 and values.dtype.kind in "fiu" else None, None
+
+
+_OPENERS: dict[str, Callable[[Path, ExitStack], tuple[Any, Stamp | None]]] = {
+    ".h5": _open_hdf5,
+    ".npy": _open_npy,
+}
+
+
+def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float64]], Stamp | None]:
+    """The gap column of a CSV in pieces, and the stamp in its leading comment."""
+    try:
+        file = stack.enter_context(path.open(encoding="utf-8-sig", newline=""))
+        first = file.readline()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
+    keys = artifact.stamp_keys_of_comment(first)
+    stamp = artifact.parse_stamp(keys, str(path)) if keys else None
+    if stamp is not None:
+        artifact.expect(stamp, "avgap.gaps", str(path))
+    rows = csv.reader(file)
+    header = next(rows, []) if keys else next(csv.reader([first]), [])
+    if "gap" not in header:
+        raise InputError(f"{path} has no gap column", [f"it has: {', '.join(header)}"])
+    return _pieces(path, rows, header.index("gap")), stamp
+
+
+def _pieces(path: Path, rows: Iterator[list[str]], place: int) -> Iterator[NDArray[np.float64]]:
+    number = 0
+    while piece := list(islice(rows, _ROWS)):
+        try:
+            yield np.array([float(row[place]) for row in piece if row])
+        except (ValueError, IndexError) as error:
+            where = f"between rows {number + 1} and {number + len(piece)}: {error}"
+            raise InputError(f"{path}: gap is not a number in every row", [where]) from error
+        number += len(piece)

@@ -1,0 +1,215 @@
+"""The fit of Eq. 8: what is recovered, from which starts, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.mixture import GaussianMixture
+
+from avgap import fitting
+from avgap.errors import InputError
+from avgap.fitting import fit, fit_mixture, starts
+from avgap.histogram import Bins, Histogram
+from avgap.mixture import Component, Mixture
+from avgap.settings import Fit
+
+PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
+
+
+def draw(n=4000, seed=0, mixture=PAPER):
+    return np.clip(mixture.sample(n, np.random.default_rng(seed)), -1, 1)
+
+
+def two_sided(n=1000, rng=None):
+    rng = rng or np.random.default_rng(0)
+    shares = ((-0.6, 0.1), (0.0, 0.7), (0.6, 0.2))
+    parts = [rng.normal(mean, 0.1, int(share * n)) for mean, share in shares]
+    return np.concatenate(parts).clip(-1, 1)
+
+
+def test_the_papers_mixture_is_recovered():
+    fitted = fit_mixture(draw(20_000)).mixture
+    assert fitted.imbalanced.weight == pytest.approx(0.143, abs=0.01)
+    assert fitted.imbalanced.mean == pytest.approx(0.6966, abs=0.01)
+    assert fitted.balanced.mean == pytest.approx(0.0056, abs=0.005)
+    assert fitted.balanced.variance == pytest.approx(0.0121, rel=0.05)
+    assert fitted.dominant == "audio"
+
+
+def test_swapping_the_modalities_mirrors_the_mixture():
+    gap = draw()
+    there, mirrored = fit_mixture(gap).mixture, fit_mixture(-gap).mixture
+    assert mirrored.imbalanced.mean == pytest.approx(-there.imbalanced.mean, abs=1e-4)
+    assert mirrored.imbalanced.weight == pytest.approx(there.imbalanced.weight, abs=1e-4)
+    assert mirrored.dominant == "visual"
+
+
+def test_the_fit_is_at_least_as_likely_as_scikit_learns_default():
+    rng = np.random.default_rng(1)
+    parts = [rng.normal(0, 0.15, 800), rng.normal(0.3, 0.2, 400)]  # heavy overlap
+    gap = np.concatenate(parts).clip(-1, 1)
+    default = GaussianMixture(2, random_state=0).fit(gap[:, None]).score(gap[:, None])
+    assert fit_mixture(gap).fit["log_likelihood"] > default
+
+
+def test_the_fit_is_the_same_twice():
+    gap = draw(500)
+    assert fit_mixture(gap) == fit_mixture(gap)
+
+
+def test_two_sided_gaps_find_the_better_of_the_local_optima():
+    rng = np.random.default_rng(0)
+    sides = [rng.normal(-0.6, 0.1, 500), rng.normal(0, 0.1, 3000), rng.normal(0.6, 0.1, 500)]
+    result = fit_mixture(np.concatenate(sides))
+    assert result.mixture.balanced.std < 0.11
+    assert result.mixture.imbalanced.std > 0.4
+
+
+def test_a_component_on_a_few_equal_gaps_is_not_preferred():
+    rng = np.random.default_rng(0)
+    parts = [np.zeros(100), rng.normal(0, 0.1, 3000), rng.normal(0.6, 0.1, 500)]
+    fitted = fit_mixture(np.concatenate(parts)).mixture
+    assert fitted.balanced.weight == pytest.approx(3100 / 3600, abs=0.01)
+    assert fitted.imbalanced.mean == pytest.approx(0.6, abs=0.02)
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-5, 1e-8])
+def test_a_late_sharp_peak_gives_numbers_and_is_called_one_peak(width):
+    result = fit_mixture(np.random.default_rng(0).normal(0, width, 2000))
+    numbers = [*result.diagnostics.values(), *result.fit.values()]
+    assert all(np.isfinite(v) for v in numbers if isinstance(v, float))
+    assert np.isfinite(result.mixture.posterior(np.linspace(-1, 1, 11))).all()
+    assert not result.diagnostics["supported"]
+
+
+def test_the_variance_floor_is_reported():
+    result = fit_mixture(np.repeat([0.0, 0.8], [90, 10]))
+    assert result.mixture.balanced.variance == pytest.approx(1e-6, rel=0.01)
+    assert result.mixture.imbalanced.weight == pytest.approx(0.1)
+    collapsed = [line for line in result.diagnostics["warnings"] if "collapsed" in line]
+    assert collapsed == [
+        "the balanced component has collapsed to the variance floor at 0.0000",
+        "the imbalanced component has collapsed to the variance floor at 0.8000",
+    ]
+
+
+def test_starts_split_the_samples_in_two_and_are_as_many_as_asked():
+    gap = draw(200)
+    splits = list(starts(Bins.of(gap), 2, 7))
+    assert len(splits) == 7
+    assert all(set(np.unique(split)) == {0, 1} for split in splits)
+
+
+def test_an_em_that_is_cut_short_says_so():
+    rng = np.random.default_rng(0)
+    gap = np.concatenate([rng.normal(0, 0.2, 500), rng.normal(0.2, 0.3, 500)])
+    result = fit_mixture(gap, max_iter=2)
+    assert not result.fit["converged"]
+    assert "EM did not converge" in result.diagnostics["warnings"][-1]
+
+
+@pytest.mark.parametrize(
+    ("gap", "message"),
+    [
+        ([0.1, np.nan, np.inf, 0.2], "2 of 4 gaps are not numbers in [-1, 1]"),
+        ([0.5], "2 components need at least 2 gaps"),
+        ([], "2 components need at least 2 gaps"),
+        ([0.25] * 30, "all 30 gaps are equal (0.25)"),
+    ],
+)
+def test_gaps_that_cannot_be_fitted_are_refused_with_a_remedy(gap, message):
+    with pytest.raises(InputError) as caught:
+        fit_mixture(np.array(gap))
+    assert caught.value.what == message
+    assert caught.value.hint
+
+
+# ---------------------------------------------------------------- one and three components
+
+
+def test_three_components_are_recovered_with_their_sides():
+    result = fit_mixture(two_sided(10_000), 3)
+    parts = result.mixture.components
+    assert parts["balanced"].weight == pytest.approx(0.7, abs=0.01)
+    assert parts["audio_dominant"].mean == pytest.approx(0.6, abs=0.01)
+    assert parts["visual_dominant"].weight == pytest.approx(0.1, abs=0.01)
+    assert result.diagnostics["supported"]
+    assert result.mixture.dominant == "audio"
+
+
+def test_one_component_has_the_mean_and_variance_of_the_gaps():
+    gap = draw()
+    (only,) = fit_mixture(gap, 1).mixture.components.values()
+    assert (only.weight, only.mean) == (1, pytest.approx(gap.mean()))
+    assert only.variance == pytest.approx(gap.var() + 1e-6)
+
+
+def test_three_components_are_as_likely_as_scikit_learns_best_of_many():
+    gap = two_sided(1500)[:, None]
+    models = [GaussianMixture(3, tol=1e-8, max_iter=2000, n_init=20, random_state=0).fit(gap)]
+    best = max(model.score(gap) for model in models)
+    assert fit_mixture(gap.ravel(), 3).fit["log_likelihood"] >= best - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (draw(2000), 2),
+        (two_sided(2000), 3),
+        (np.random.default_rng(0).normal(0, 0.1, 2000), 1),
+        (np.random.default_rng(0).laplace(0, 0.1, 2000).clip(-1, 1), 1),
+        (np.full(50, 0.25), 1),
+    ],
+)
+def test_auto_takes_the_lowest_bic_that_is_supported(gap, expected):
+    assert len(fit_mixture(gap, "auto").mixture.components) == expected
+
+
+def test_equal_gaps_are_one_component_at_the_floor():
+    result = fit_mixture(np.full(30, 0.25), 1)
+    assert result.mixture.balanced == Component(1.0, 0.25, pytest.approx(1e-6))
+    assert result.diagnostics["warnings"] == [
+        "the balanced component has collapsed to the variance floor at 0.2500"
+    ]
+
+
+# ---------------------------------------------------------------- very many gaps
+
+
+def test_the_histogram_gives_the_exact_fit_within_the_error_it_reports(monkeypatch):
+    gap = draw(300_000)
+    binned = fit_mixture(gap)
+    monkeypatch.setattr(fitting, "EXACT", 10**6)
+    exact = fit_mixture(gap)
+    assert (binned.fit["method"], exact.fit["method"]) == ("histogram", "exact")
+    bound = binned.fit["relative_error"]
+    assert 0 < bound <= 1e-3
+    for role, there in exact.mixture.components.items():
+        found = binned.mixture.components[role]
+        assert found.weight == pytest.approx(there.weight, rel=bound)
+        assert found.mean == pytest.approx(there.mean, abs=bound * there.std)
+        assert found.variance == pytest.approx(there.variance, rel=bound)
+    assert binned.fit["log_likelihood"] == pytest.approx(exact.fit["log_likelihood"], abs=1e-6)
+
+
+def test_a_sharp_peak_among_very_many_gaps_is_as_narrow_as_the_exact_fit_has_it(monkeypatch):
+    sharp = Mixture(Component(0.9, 0.0, 9e-6), Component(0.1, 0.3, 0.01))
+    gap = draw(300_000, mixture=sharp)
+    binned = fit_mixture(gap).mixture.balanced
+    monkeypatch.setattr(fitting, "EXACT", 10**6)
+    exact = fit_mixture(gap).mixture.balanced
+    assert binned.variance == pytest.approx(exact.variance, rel=2e-3)
+
+
+def test_histograms_of_parts_give_the_fit_of_the_whole_in_any_order():
+    gap, parts = draw(250_000), []
+    for start in range(0, len(gap), 100_000):
+        parts.append(Histogram(1e-6))
+        parts[-1].add(gap[start : start + 100_000])
+    merged = Histogram(1e-6)
+    for part in reversed(parts):
+        merged.merge(part)
+    there, here = fit(merged, Fit()), fit_mixture(gap)
+    assert there.fit["n_samples"] == 250_000
+    for role, component in here.mixture.components.items():
+        assert there.mixture.components[role].mean == pytest.approx(component.mean, abs=1e-9)
