@@ -38,7 +38,7 @@ def diagnose(
     dip_p = dip_test(ordered(bins)).p
     diagnostics = {
         "separation": mixture.separation,
-        "bic": {str(number): value for number, value in bics.items()},
+        "bic": [bics[number] for number in sorted(bics)],
         "delta_bic": delta_bic(bics, k),
         "dip_p": dip_p,
         "overlap": bins.mean_of(np.minimum(w, 1 - w)),

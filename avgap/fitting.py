@@ -1,7 +1,7 @@
 """The mixture that fits gaps best: EM from several starts, one to three components. Pure. Eq. 8.
 
-EM starts on a few hundred bins from every start at once; the best are followed to convergence, by
-scikit-learn on the gaps themselves up to EXACT of them, else on a fine histogram.
+EM starts on a few hundred bins from every start at once; the best are followed to convergence: up
+to EXACT gaps on the gaps themselves, where scikit-learn has the last word, else on a histogram.
 """
 
 from __future__ import annotations
@@ -162,8 +162,7 @@ def estimate(
     splits = [s for s in starts(few, k, settings.n_init) if len(np.unique(s)) == k]
     begun = _moments(few, splits or [np.arange(len(few.value)) % k], k, settings.reg_covar)
     scouts = _follow(few, begun, settings, max(SCOUT_TOL, settings.tol))
-    chosen = _best(scouts, settings.reg_covar)
-    followed = scouts.parts.rows(chosen)
+    followed = scouts.parts.rows(_best(scouts, settings.reg_covar))
     extra: dict[str, Any] = {}
     if isinstance(gap, Histogram):
         final, extra = _on_histogram(gap, followed, settings)
@@ -171,9 +170,8 @@ def estimate(
         final = _exact(gap, followed, settings)
     best = int(_best(final, settings.reg_covar)[0])
     mixture = Mixture.of(*final.parts.components(best))
-    n_iter = int(scouts.n_iter[chosen[best]] + final.n_iter[best])
-    converged = bool(final.converged[best])
-    told = {"n_starts": len(begun.weight), "n_iter": n_iter, "converged": converged}
+    told = {"n_starts": len(begun.weight), "n_iter": int(final.n_iter[best])}
+    told["converged"] = bool(final.converged[best])
     return mixture, _record(mixture, bins, settings, **told, **extra)
 
 
@@ -212,35 +210,31 @@ def _best(fits: Fits, reg_covar: float) -> NDArray[np.int64]:
 
 
 def _exact(gap: NDArray[np.float64], begun: Parts, settings: Fit) -> Fits:
-    """scikit-learn's EM on every gap, from each beginning."""
+    """EM on every gap from each beginning; scikit-learn has the last word on the best."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    models = []
-    for row in range(len(begun.weight)):
-        model = GaussianMixture(
-            begun.weight.shape[1],
-            tol=settings.tol,
-            reg_covar=settings.reg_covar,
-            max_iter=settings.max_iter,
-            weights_init=begun.weight[row] / begun.weight[row].sum(),
-            means_init=begun.mean[row][:, None],
-            precisions_init=1 / begun.variance[row][:, None, None],
-            random_state=settings.seed,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` tells it
-            models.append(model.fit(gap[:, None]))
-    parts = Parts(
-        np.stack([model.weights_ for model in models]),
-        np.stack([model.means_.ravel() for model in models]),
-        np.stack([model.covariances_.ravel() for model in models]),
+    followed = _follow(Bins.of(gap), begun, settings, settings.tol)
+    row = int(_best(followed, settings.reg_covar)[0])
+    parts, spent = followed.parts, int(followed.n_iter[row])
+    model = GaussianMixture(
+        parts.weight.shape[1],
+        tol=settings.tol,
+        reg_covar=settings.reg_covar,
+        max_iter=max(settings.max_iter - spent, 1),
+        weights_init=parts.weight[row] / parts.weight[row].sum(),
+        means_init=parts.mean[row][:, None],
+        precisions_init=1 / parts.variance[row][:, None, None],
+        random_state=settings.seed,
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` tells it
+        model.fit(gap[:, None])
     return Fits(
-        parts,
-        np.array([model.n_iter_ for model in models]),
-        np.array([model.converged_ for model in models]),
-        np.array([model.lower_bound_ for model in models]),
+        Parts(model.weights_[None], model.means_.T, model.covariances_.reshape(1, -1)),
+        np.array([spent + model.n_iter_]),
+        np.array([model.converged_]),
+        np.array([model.lower_bound_]),
     )
 
 

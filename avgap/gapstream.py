@@ -148,13 +148,27 @@ def _open_hdf5(path: Path, stack: ExitStack) -> tuple[Any, Stamp | None]:
     return column if usable else None, stamp
 
 
-def _open_npy(path: Path, _: ExitStack) -> tuple[Any, None]:
-    """The array, mapped into memory, if it is one row of numbers."""
+class _Mapped:
+    """An array in a .npy, mapped anew for every slab, so that what was read is given back."""
+
+    def __init__(self, path: Path, length: int) -> None:
+        self.path, self.length = path, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> NDArray[np.float64]:
+        return np.array(np.load(self.path, mmap_mode="r")[part], dtype=np.float64)
+
+
+def _open_npy(path: Path, _: ExitStack) -> tuple[_Mapped | None, None]:
+    """The array, not yet read, if it is one row of numbers."""
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None, None
-    return values if values.ndim == 1 and values.dtype.kind in "fiu" else None, None
+    usable = values.ndim == 1 and values.dtype.kind in "fiu"
+    return _Mapped(path, len(values)) if usable else None, None
 
 
 _OPENERS: dict[str, Callable[[Path, ExitStack], tuple[Any, Stamp | None]]] = {
