@@ -14,7 +14,9 @@ from conftest import make_cache
 from runs import WARMUP, make_run, write_training
 
 from avgap.errors import InputError, OutputError
+from avgap.fitgmm import fitgmm
 from avgap.report import page
+from avgap.settings import Fit
 
 
 @pytest.fixture
@@ -205,3 +207,16 @@ def test_runs_of_the_same_name_are_told_apart_by_their_path() -> None:
     assert short_names([Path("a/one"), Path("b/two")]) == ["one", "two"]
     assert short_names([Path("x/seed-0/run"), Path("x/seed-1/run")]) == ["seed-0/run", "seed-1/run"]
     assert short_names([Path("run"), Path("run")]) == ["run", "run"]
+
+
+@pytest.mark.parametrize(
+    ("components", "words"),
+    [(1, "were taken as one balanced group"), (3, "the audio leads in ")],
+)
+def test_a_page_tells_of_one_component_and_of_three(run, tmp_path, components, words):
+    for place in (run, run / "adapt" / "step-01", run / "adapt" / "step-02"):
+        fitgmm(place / "gaps.h5", place / "gmm.json", Fit(components), force=True)
+    page([run], tmp_path / "report.html")
+    reader = Reader((tmp_path / "report.html").read_text())
+    assert words in reader.text
+    assert ("audio-dominant" in reader.text) == (components == 3)
