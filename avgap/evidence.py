@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
 DIP_P_NEEDED = 0.05
+VALLEY_P_NEEDED = 0.01
 SAMPLES_NEEDED = 50
 GROUP_NEEDED = 10  # samples in the smallest component
+_GRID = 201  # points between two means at which the least density is looked for
 
 
 def diagnose(
@@ -32,18 +34,19 @@ def diagnose(
     fit: n_samples, n_iter, converged, reg_covar. bics: see bic, of this number of components and
     of every smaller one. separation: see Mixture. delta_bic: the best BIC of fewer components less
     this one's; 0 of one. dip_p: see unimodality. overlap: the expected share of samples put on the
-    wrong side of balanced and imbalanced. contradiction: see there. supported: see there.
+    wrong side of balanced and imbalanced. valley_p, contradiction, supported: see there.
     """
     k, w = len(mixture.components), mixture.posterior(bins.value)
-    dip_p = dip_test(ordered(bins)).p
+    dip_p, valley = dip_test(ordered(bins)).p, valley_p(bins, mixture)
     diagnostics = {
         "separation": mixture.separation,
         "bic": [bics[number] for number in sorted(bics)],
         "delta_bic": delta_bic(bics, k),
         "dip_p": dip_p,
+        "valley_p": valley,
         "overlap": bins.mean_of(np.minimum(w, 1 - w)),
         "contradiction": contradiction(bins, w),
-        "supported": supported(mixture, bics, dip_p, bins.n),
+        "supported": supported(mixture, bics, dip_p, valley, bins.n),
         "imbalanced_share": bins.mean_of(w),
     }
     return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
@@ -60,27 +63,60 @@ def delta_bic(bics: Mapping[int, float], k: int) -> float:
     return min((bics[j] for j in bics if j < k), default=bics[k]) - bics[k]
 
 
-def supported(mixture: Mixture, bics: Mapping[int, float], dip_p: float, n: int) -> bool:
+def supported(
+    mixture: Mixture, bics: Mapping[int, float], dip_p: float, valley: float, n: int
+) -> bool:
     """Whether N gaps support the groups of a mixture; one component claims none, and is.
 
     ΔBIC alone splits any heavy-tailed peak. So the groups must also be apart: every leaning
-    component from the balanced one, or, of two components, by the dip test. And there must be
-    enough of them: N samples in all, and in the smallest group.
+    component from the balanced one, with a valley (its p-value) between them, or, of two
+    components, by the dip test. And there must be enough of them, in all and in the smallest group.
     """
     k = len(mixture.components)
     if k == 1:
         return True
     smallest = n * min(component.weight for component in mixture.components.values())
     enough = n >= SAMPLES_NEEDED and smallest >= GROUP_NEEDED
-    apart = mixture.separation >= SEPARATION_NEEDED or (k == 2 and dip_p < DIP_P_NEEDED)
+    parted = mixture.separation >= SEPARATION_NEEDED and valley < VALLEY_P_NEEDED
+    apart = parted or (k == 2 and dip_p < DIP_P_NEEDED)
     return enough and apart and delta_bic(bics, k) > DELTA_BIC_NEEDED
 
 
 def choose(bins: Bins, mixtures: Mapping[int, Mixture], bics: Mapping[int, float]) -> int:
     """The number of components of lowest BIC among those that are supported."""
     dip_p = dip_test(ordered(bins)).p
-    good = [k for k, mixture in mixtures.items() if supported(mixture, bics, dip_p, bins.n)]
+    good = [
+        k
+        for k, mixture in mixtures.items()
+        if supported(mixture, bics, dip_p, valley_p(bins, mixture), bins.n)
+    ]
     return min(good, key=lambda k: bics[k])
+
+
+def valley_p(bins: Bins, mixture: Mixture) -> float:
+    """The p-value of no valley between the balanced component and a leaning one, the largest.
+
+    Around the least density between two means lie three windows of one width, the outer ones
+    reaching to the nearer mean and as far beyond. Whatever has one peak has at least as much in the
+    middle as in the emptier of the others; a binomial test asks whether it has less. 1 without a
+    valley, and of one component.
+    """
+    return max((_valley(bins, mixture, c) for c in mixture.leaning.values()), default=1.0)
+
+
+def _valley(bins: Bins, mixture: Mixture, leaning: Component) -> float:
+    from scipy.stats import binom
+
+    low, high = sorted((mixture.balanced.mean, leaning.mean))
+    grid = np.linspace(low, high, _GRID)
+    lowest = int(mixture.density(grid).argmin())
+    half = min(grid[lowest] - low, high - grid[lowest]) / 2
+    if half <= 0:
+        return 1.0
+    edges = grid[lowest] + half * np.array([-3, -1, 1, 3])
+    left, middle, right = np.histogram(bins.value, edges, weights=bins.count)[0]
+    emptier = min(left, right)
+    return float(binom.cdf(middle, middle + emptier, 0.5))
 
 
 def contradiction(bins: Bins, posterior: NDArray[np.float64]) -> float:

@@ -98,7 +98,7 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     if settings.components == "auto":
         most = choose(bins, mixtures, values)
     mixture, record = fitted[most]
-    diagnostics = diagnose(bins, mixture, record, values)
+    diagnostics = {**diagnose(bins, mixture, record, values), "bootstrap": None}
     if settings.bootstrap:
         fewer = mixtures.get(most - 1)
         diagnostics["bootstrap"] = bootstrap(bins, mixture, fewer, settings)
@@ -180,6 +180,8 @@ def _record(mixture: Mixture, bins: Bins, settings: Fit, **told: Any) -> dict[st
     return {
         "n_samples": bins.n,
         "method": "exact",
+        "bin_width": None,
+        "relative_error": None,
         **told,
         "tol": settings.tol,
         "reg_covar": settings.reg_covar,
