@@ -79,3 +79,14 @@ def update(method, model, data, moment, optimizer):
         optimizer.step()
         total += loss.total.item()
     return total
+
+
+def forbid_waiting(patch):
+    """Make everything that reads a tensor's value, and so waits for a device, an error."""
+
+    def waits(*_, **__):
+        raise AssertionError("a step waits for the device")
+
+    for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__"):
+        patch.setattr(torch.Tensor, name, waits)
+    patch.setattr(torch.Tensor, "nonzero", waits)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +114,20 @@ def test_a_run_that_is_killed_goes_on_to_the_weights_of_one_that_is_not(
     again = read_checkpoint(run(name, cache, tmp_path / "broken"))
     assert again.stamp.digest == whole.stamp.digest
     assert [line["loss"] for line in again.history] == [line["loss"] for line in whole.history]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["visual-only", "pmr", "agm"])
+def test_two_processes_that_share_batches_end_with_the_weights_of_one(cache, tmp_path, name, avgap):
+    words = ["baseline", name, cache, "--encoder", "small", "--batch-size", 16, "--epochs", 2]
+    words = [*map(str, words), "--lr", "0.02", "--device", "cpu", "--quiet"]
+    assert avgap(*words, "-o", tmp_path / "one").returncode == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    line = [*torchrun, "-m", "avgap", *words, "-o", str(tmp_path / "two")]
+    subprocess.run(line, capture_output=True, check=True)
+    one, two = (read_checkpoint(tmp_path / n / "checkpoint.pt") for n in ("one", "two"))
+    for key, value in {**one.model, **one.state}.items():
+        torch.testing.assert_close({**two.model, **two.state}[key], value, rtol=1e-3, atol=2e-5)
 
 
 # ---------------------------------------------------------------- the mechanism, in the log

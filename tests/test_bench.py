@@ -48,3 +48,9 @@ def test_the_benchmark_of_memory_runs(tmp_path):
 def test_the_benchmark_of_the_page_runs(tmp_path):
     skip_without_browser()
     assert "opened" in run("bench_report", tmp_path, "--samples", 100, "--rounds", 1)
+
+
+def test_the_benchmark_of_methods_runs(tmp_path):
+    told = run("bench_methods", tmp_path, "--clips", 16, "--rounds", 1, "opm")
+    assert "of concat/passes" in told
+    assert told.splitlines()[-1].startswith("opm")

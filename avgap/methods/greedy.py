@@ -32,9 +32,9 @@ _TINY = 1e-30
 def speed(parameters: Iterable[nn.Parameter]) -> Tensor:
     """‖∇θ‖² / ‖θ‖² of some parameters together, a float64 scalar. Eq. 4."""
     held = [p for p in parameters if p.grad is not None]
-    gradients = torch.stack([p.grad.double().square().sum() for p in held if p.grad is not None])
-    weights = torch.stack([p.detach().double().square().sum() for p in held])
-    return gradients.sum() / weights.sum()
+    gradients = torch.stack([p.grad.norm() for p in held if p.grad is not None])
+    weights = torch.stack([p.detach().norm() for p in held])
+    return gradients.double().square().sum() / weights.double().square().sum()
 
 
 def speed_gap(sums: Tensor) -> Tensor:
