@@ -139,3 +139,15 @@ def test_lists_without_a_clip_and_classes_without_training_are_told_by_the_lists
         f"{root} divided by {lists} has 1 problem",
         "  the class 'b' has no clip in train",
     ]
+
+
+def test_text_that_a_cache_cannot_hold_is_told(tmp_path):
+    root = write_dataset(tmp_path / "media", {"train": 2, "test": 2})
+    table = root / "clips.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},note", f"{lines[1]},a\0b", *lines[2:]]))
+    with pytest.raises(InputError, match="holds what is no text") as caught:
+        run(root, tmp_path / "a.h5")
+    assert caught.value.details == (
+        r"'train-0': 'a\x00b' holds what is no text (a NUL, half a letter)",
+    )

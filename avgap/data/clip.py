@@ -133,6 +133,8 @@ def check(listing: Listing, source: str) -> None:
             problems.append(f"{clip.id}: no label")
         elif clip.label not in known:
             problems.append(f"{clip.id}: unknown label {clip.label!r}{_meant(clip.label, known)}")
+        if not clip.broken and (odd := [t for t in _texts(clip) if not _can_be_stored(t)]):
+            problems.append(f"{clip.id!r}: {odd[0]!r} holds what is no text (a NUL, half a letter)")
         if clip.split not in (*SPLITS, ""):
             problems.append(f"{clip.id}: unknown split {clip.split!r}{_meant(clip.split, SPLITS)}")
     trained = {clip.label for clip in listing.clips if clip.split in ("train", "")}
@@ -144,6 +146,15 @@ def check(listing: Listing, source: str) -> None:
     if problems:
         plural = "s" if len(problems) > 1 else ""
         raise InputError(f"{source} has {len(problems):,} problem{plural}", shorten(problems))
+
+
+def _texts(clip: Clip) -> list[str]:
+    return [clip.id, clip.label, *clip.meta.values()]
+
+
+def _can_be_stored(text: str) -> bool:
+    """Whether HDF5 holds it: UTF-8 without NUL."""
+    return "\0" not in text and text.encode(errors="replace").decode() == text
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from avgap.errors import InputError
 TABLE = "clips.csv"
 _REQUIRED = ("id", "label", "split", "video")
 _OPTIONAL = ("audio", "start", "end")
+_SPARE = "\0"  # where a row's cells beyond the header go; no column has such a name
 
 
 def csv_table(root: Path, *, augment: bool = True) -> Listing:
@@ -21,18 +22,22 @@ def csv_table(root: Path, *, augment: bool = True) -> Listing:
     Columns: id, label, split, video; optionally audio (else the video's own sound track), start
     and end (s); every other column is kept as it is. Paths are relative to the table's folder.
     Labels are names or integers; classes are sorted naturally, integers by value.
-    Raises InputError: no table, no rows, a missing column, a start or an end that is no number.
+    Raises InputError: no table, no rows, a column missing or twice, a row of too many cells, a
+    start or an end that is no number.
     Files that are missing or empty make broken clips, each with its reason.
     """
     table = root / TABLE if root.is_dir() else root
     header, rows = _read(table)
     columns = {name.strip().lower(): name for name in header if name}
-    _require_columns(columns, table)
+    _require_columns(header, columns, table)
     if not rows:
         raise InputError(f"{table} is empty", [f"columns: {', '.join(header)}"])
     problems: list[str] = []
     clips = []
     for number, raw in enumerate(rows, start=2):
+        if spare := [cell for cell in raw.get(_SPARE) or () if cell]:
+            problems.append(f"line {number}: more cells than columns: {', '.join(spare)}")
+            continue
         row = {name: (raw.get(column) or "").strip() for name, column in columns.items()}
         try:
             clips.append(_clip(row, table.parent))
@@ -47,7 +52,7 @@ def csv_table(root: Path, *, augment: bool = True) -> Listing:
 def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="")
+            reader = csv.DictReader(file, restkey=_SPARE)
             rows = [row for row in reader if any(row.values())]
             return list(reader.fieldnames or []), rows
     except FileNotFoundError as error:
@@ -58,7 +63,15 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
         raise InputError(f"{table} cannot be read as CSV", [str(error)], remedy) from error
 
 
-def _require_columns(columns: dict[str, str], table: Path) -> None:
+def _require_columns(header: list[str], columns: dict[str, str], table: Path) -> None:
+    if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), None)):
+        raise InputError(
+            f"{table} has {mark!r} between its columns",
+            [f"its first line: {header[0]}"],
+            "commas between them",
+        )
+    if twice := [name for name in columns if sum(h.strip().lower() == name for h in header) > 1]:
+        raise InputError(f"{table} has columns of one name", twice)
     spare = [name for name in columns if name not in (*_REQUIRED, *_OPTIONAL)]
     lines = []
     for name in _REQUIRED:
