@@ -96,6 +96,13 @@ def test_few_numbers_stay_and_many_become_quarters():
     assert np.bincount(grouping.index).tolist() == [5, 5, 5, 5, 1]
 
 
+def test_numbered_speakers_stay_one_group_each():
+    values = [str(1001 + i % 20) for i in range(200)]  # ten clips each
+    assert len(by_text(values).names) == 21
+    assert len(by_text(values[:180]).names) == 5
+    assert len(by_text([f"{value}.5" for value in values]).names) == 5
+
+
 def test_equal_numbers_stay_in_one_quarter():
     values = ["0"] * 60 + [str(i) for i in range(1, 41)]
     grouping = by_text(values)

@@ -111,6 +111,14 @@ def test_figures_are_vector_pdfs_with_whole_fonts(run, tmp_path):
         assert FIGURE_MARK.encode() in body
 
 
+def test_figures_fill_a_folder_and_no_file(run, tmp_path):
+    (tmp_path / "there").write_text("mine")
+    for name in ("there", "all.pdf"):
+        with pytest.raises(OutputError, match="is not a folder"):
+            page([run], tmp_path / name, format="figures")
+    assert (tmp_path / "there").read_text() == "mine"
+
+
 def test_a_foreign_file_among_the_figures_is_kept_and_nothing_is_drawn(run, tmp_path):
     folder = tmp_path / "figures"
     folder.mkdir()

@@ -11,8 +11,10 @@ import pytest
 from runs import gaps_of, make_run
 
 from avgap.errors import InputError, OutputError
-from avgap.fitgmm import fitgmm
+from avgap.fitgmm import fitgmm, mixture_digest
+from avgap.mixture import Component, Mixture
 from avgap.report import page, read_views, write_trajectories
+from avgap.report.exports import FORMATS, terminal
 from avgap.report.runfolder import read_run
 from avgap.report.samples import json_for_script, page_table
 
@@ -99,6 +101,41 @@ def test_a_folder_of_foreign_gaps_and_their_mixture_makes_a_page(tmp_path):
         assert "Accuracy before and after" not in text
 
 
+def with_roles(path, gaps, weights):
+    """A gmm.json beside gaps, with one to three components at 0, 0.6 and −0.6."""
+    means = {"balanced": 0.0, "imbalanced": 0.6, "audio_dominant": 0.6, "visual_dominant": -0.6}
+    parts = {role: Component(weight, means[role], 0.02) for role, weight in weights.items()}
+    mixture = Mixture(**parts)
+    fitgmm(gaps, path)
+    body = json.loads(path.read_text()) | {"components": mixture.as_dict()}
+    path.write_text(json.dumps(body | {"digest": mixture_digest(mixture)}))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"balanced": 1.0}, "the 60 samples were taken as one balanced group"),
+        (
+            {"balanced": 0.7, "audio_dominant": 0.2, "visual_dominant": 0.1},
+            "30 % of the 60 samples are imbalanced: the audio leads in 20 %, by a gap about +0.60; "
+            "the visual leads in 10 %, by a gap about −0.60",
+        ),
+    ],
+)
+def test_mixtures_of_one_and_three_components_are_reported_in_every_format(
+    tmp_path, weights, words
+):
+    np.save(tmp_path / "gaps.npy", gaps_of(0.7))
+    with_roles(tmp_path / "gmm.json", tmp_path / "gaps.npy", weights)
+    views = read_views([tmp_path / "gaps.npy"])
+    for format, write in FORMATS.items():
+        text = write(views, "")
+        assert words in text or format in ("csv", "latex"), format
+    assert words in terminal(views)
+    count = views[0].everything.imbalanced.count
+    assert count == (0 if len(weights) == 1 else 15)  # −0.3 is not imbalanced
+
+
 def test_gaps_without_a_mixture_or_ids_make_a_page_too(tmp_path):
     np.save(tmp_path / "gaps.npy", gaps_of(0.7))
     result = page([tmp_path / "gaps.npy"], tmp_path / "r.html")
@@ -106,6 +143,16 @@ def test_gaps_without_a_mixture_or_ids_make_a_page_too(tmp_path):
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "No mixture was fitted" in text
     assert "row 60" in text
+
+
+def test_each_of_several_tables_has_the_mixture_of_them_all(tmp_path):
+    for name, high in (("a.npy", 0.7), ("b.npy", 0.6)):
+        np.save(tmp_path / name, gaps_of(high))
+    tables = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    fitgmm(tables, tmp_path / "gmm.json")
+    views = read_views([*tables, tmp_path / "gmm.json"])
+    assert [view.name for view in views] == ["a.npy", "b.npy"]
+    assert [view.everything.imbalanced.count for view in views] == [15, 15]
 
 
 def test_a_mixture_of_other_gaps_is_refused(run, tmp_path):

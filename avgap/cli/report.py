@@ -45,7 +45,7 @@ def report(
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    _check(output, format, as_json=as_json)
+    kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by
 
     views = stage.read_views(paths, cache, read_by(by or []))
@@ -57,38 +57,46 @@ def report(
     words += [word for value in by or [] for word in ("--by", value)]
     target = [] if output is None else ["-o", Path(output) if output != STDOUT else output]
     made_by = command_line("report", *paths, *target, *words)
-    _give(views, output, format, made_by, as_json=as_json)
+    _give(views, output, kind, made_by, as_json=as_json)
 
 
-def _check(output: str | None, format: str | None, *, as_json: bool) -> None:
-    """Raise UsageError where the output cannot be what is asked for."""
+def _kind(output: str | None, format: str | None, *, as_json: bool) -> str | None:
+    """The format to write, None for words in the terminal.
+
+    Raises UsageError where the output cannot be what is asked for, OutputError: a foreign file.
+    """
     one_result(output or "", as_json)
-    if output in (None, STDOUT) and format in ("html", "figures"):
+    if output in (None, STDOUT) and format in _PLACES:
         raise UsageError(f"--format {format} needs a place", (), f"-o {_PLACES[format]}")
     if output is None and format is not None and as_json:
         raise UsageError("--json and --format both want standard output", (), "-o FILE")
+    if output is None or output == STDOUT:
+        return format if output is None else format or "md"
+    from avgap.report import exports
+
+    kind = format or exports.format_of(Path(output))
+    exports.settle(Path(output), kind)
+    return kind
 
 
 _PLACES = {"html": "report.html", "figures": "FOLDER"}
 
 
 def _give(
-    views: list[RunView], output: str | None, format: str | None, made_by: str, *, as_json: bool
+    views: list[RunView], output: str | None, kind: str | None, made_by: str, *, as_json: bool
 ) -> None:
     from avgap import report as stage
     from avgap.report import exports
     from avgap.report.page import numbers
 
-    if output is None and format is None:
+    if kind is None:
         runs = [view.numbers() for view in views]
         console.result(exports.terminal(views), numbers(runs), as_json=as_json)
         if not as_json:
             console.suggest(f"{made_by} -o report.html")
-        return
-    if output is None or output == STDOUT:
-        console.artifact(exports.FORMATS[format or "md"](views, made_by))
-        return
-    place = Path(output)
-    result = stage.write(views, place, format or exports.format_of(place), made_by)
-    console.result("", result.as_dict(), as_json=as_json)
-    console.wrote(output)
+    elif output is None or output == STDOUT:
+        console.artifact(exports.FORMATS[kind](views, made_by))
+    else:
+        result = stage.write(views, Path(output), kind, made_by)
+        console.result("", result.as_dict(), as_json=as_json)
+        console.wrote(output)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Z = 1.959964  # the normal distribution's 97.5th percentile
 IMBALANCED = 0.5  # a posterior above it counts as imbalanced
 NONE = "(none)"  # the group of samples without a value
-_DISTINCT = 12  # numbers of more distinct values are cut into quarters
+_DISTINCT = 12  # numbers of more distinct values are cut into quarters,
+_EACH = 10  # unless they are whole, and each has this many samples on average: numbered speakers
 AGREEMENT = ("both right", "only audio", "only visual", "neither")
 
 
@@ -139,10 +140,14 @@ def breakdown(samples: Samples, grouping: Grouping) -> list[Group]:
 
 
 def by_text(values: Sequence[str]) -> Grouping:
-    """One group per value, sorted naturally, "" last as "(none)"; many numbers become quarters."""
+    """One group per value, sorted naturally, "" last as "(none)"; measured numbers in quarters."""
     numbers = _numbers(values)
-    if numbers is not None and len(np.unique(numbers[~np.isnan(numbers)])) > _DISTINCT:
-        return by_quarter(numbers)
+    if numbers is not None:
+        known = numbers[~np.isnan(numbers)]
+        distinct = len(np.unique(known))
+        codes = bool((known == np.rint(known)).all()) and len(known) >= _EACH * distinct
+        if distinct > _DISTINCT and not codes:
+            return by_quarter(numbers)
     names = (*natural_order(value for value in values if value), NONE)
     place = {name: i for i, name in enumerate(names)}
     return Grouping(names, np.array([place[value or NONE] for value in values], np.int64))

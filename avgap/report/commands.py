@@ -59,7 +59,8 @@ def _words(found: Found) -> list[str] | None:
             head = ["prepare", values["dataset"], inputs["root"]]
             tail = _front_end(values)
         elif found.kind == "gmm":
-            head, tail = ["fitgmm", inputs["gaps"]], _options(values)
+            tables = [place for name, place in inputs.items() if name.startswith("gaps")]
+            head, tail = ["fitgmm", *tables], _options(values)
         elif found.kind == "metrics":
             head = ["evaluate", inputs["cache"], "--checkpoint", inputs["checkpoint"]]
             tail = _options(values)

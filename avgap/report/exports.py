@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap import __version__, console, figures
-from avgap.errors import OutputError
+from avgap.errors import OutputError, UsageError
 from avgap.report.graphs import graphs
 from avgap.report.grouping import AGREEMENT, CLASS
 from avgap.report.html import render
@@ -185,15 +185,19 @@ FORMATS: dict[str, Callable[[Sequence[RunView], str], str]] = {
 
 
 def format_of(output: Path) -> str:
-    """The format that a file's ending names; html where it names none."""
-    return ENDINGS.get(output.suffix.lower(), "html")
+    """The format that a file's ending names; html without an ending. Raises UsageError: another."""
+    ending = output.suffix.lower()
+    if ending and ending not in ENDINGS:
+        known = f"known endings: {', '.join(ENDINGS)}"
+        raise UsageError(f"{output} does not say which format it has", [known], "--format NAME")
+    return ENDINGS.get(ending, "html")
 
 
 def settle(output: Path, format: str) -> None:
     """Raise OutputError unless a report of this format may be written at output."""
     if format == "figures":
-        if output.exists() and not output.is_dir():
-            raise OutputError(f"{output} exists and is not a folder", hint="a folder for -o")
+        if (output.exists() and not output.is_dir()) or output.suffix in (".pdf", ".svg", ".png"):
+            raise OutputError(f"{output} is not a folder", ["the figures fill one"], "-o figures")
         return
     if output.exists() and not is_ours(output):
         raise OutputError(f"{output} exists and is not a report of avgap", hint="another -o")

@@ -129,8 +129,10 @@ def mixture_beside(path: Path, table: Gaps) -> Path | None:
 
 
 def _fitted_to(gmm: GmmFile, table: Gaps) -> bool:
+    """Whether a mixture was fitted to a table, or to several with it among them (gaps_1 …)."""
     digest = table.digest() if table.stamp is None else table.stamp.digest
-    return gmm.stamp.inputs.get("gaps") == digest
+    inputs = gmm.stamp.inputs.items()
+    return any(given == digest for name, given in inputs if name.startswith("gaps"))
 
 
 def _stamp(path: Path) -> Stamp | None:

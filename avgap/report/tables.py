@@ -5,7 +5,7 @@ One shape for the terminal, Markdown, LaTeX and the page: the first column names
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from avgap.report.breakdown import Group, Share
@@ -91,26 +91,33 @@ def accuracy(view: RunView) -> Table:
 
 def rounds(view: RunView) -> Table:
     """Per round how imbalanced the gaps are, and how far apart audio and visual accuracy."""
-    columns = ("gaps", "imbalanced, %", "their mean", "density at 0", "leads", "separation, σ")
-    tail = ("ΔBIC", "supported", "audio, % val", "visual, % val", "|audio − visual|")
+    columns: tuple[str, ...] = ("gaps", "imbalanced, %", "their mean", "density at 0", "leads")
+    columns += ("separation, σ", "ΔBIC", "supported")
+    logged = any(of["val"] is not None for of in view.rounds())
+    columns += ("audio, % val", "visual, % val", "|audio − visual|") if logged else ()
     rows = []
     for of in view.rounds():
-        mixture, said, val = of["mixture"], of["diagnostics"], of["val"]
-        rows.append(
-            [
-                of["name"],
-                percent(mixture.imbalanced_weight),
-                signed(mixture.imbalanced_mean) if mixture.leaning else NOTHING,
-                number(of["origin"]),
-                mixture.dominant,
-                number(said["separation"], 2),
-                number(said["delta_bic"]),
-                "yes" if said["supported"] else "no",
-                *(percent(None if val is None else val[m]) for m in ("audio", "visual")),
-                percent(None if val is None else abs(val["audio"] - val["visual"])),
-            ]
-        )
-    return Table("rounds", "From round to round", (*columns, *tail), rows)
+        mixture, said = of["mixture"], of["diagnostics"]
+        row = [
+            of["name"],
+            percent(mixture.imbalanced_weight),
+            signed(mixture.imbalanced_mean) if mixture.leaning else NOTHING,
+            number(of["origin"]),
+            mixture.dominant,
+            number(said["separation"], 2),
+            number(said["delta_bic"]),
+            "yes" if said["supported"] else "no",
+        ]
+        rows.append([*row, *(_validation(of["val"]) if logged else ())])
+    title = "The gaps" if view.lone else "From round to round"
+    return Table("rounds", title, columns, rows)
+
+
+def _validation(val: Mapping[str, float] | None) -> list[str]:
+    if val is None:
+        return [NOTHING] * 3
+    audio, visual = val["audio"], val["visual"]
+    return [percent(audio), percent(visual), percent(abs(audio - visual))]
 
 
 def components(view: RunView) -> Table:
