@@ -86,6 +86,7 @@ def test_csv_has_a_row_per_sample(run, tmp_path):
     assert (rows[1]["label"], rows[1]["spoiled"]) == ("middle", "visual:noise")
     assert float(rows[1]["gap"]) > 0.5 > float(rows[1]["last_gap"])
     assert float(rows[1]["posterior"]) > 0.99
+    assert float(rows[1]["audio_prob"]) - float(rows[1]["visual_prob"]) > 0.5
 
 
 def test_json_is_what_the_option_json_prints(run, tmp_path):

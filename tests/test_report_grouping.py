@@ -8,7 +8,7 @@ from runs import make_run
 
 from avgap.errors import InputError, UsageError
 from avgap.gapfile import Gaps
-from avgap.report import read_views
+from avgap.report import read_views, write_trajectories
 from avgap.report.grouping import By, columns_of_table, groupings, read_by, read_table
 
 IDS = ["a", "b", "c"]
@@ -26,6 +26,15 @@ def table(tmp_path, text):
     path = tmp_path / "speakers.csv"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_the_trajectories_of_a_run_can_group_its_samples(tmp_path, cache):
+    run = make_run(tmp_path / "run", cache)
+    write_trajectories(read_views([run]), tmp_path / "moved.csv")
+    (view,) = read_views([run], None, read_by([str(tmp_path / "moved.csv")]))
+    groups = view.breakdowns["moved.csv: never_moved"]
+    assert sum(group.n for group in groups) == 60
+    assert [group.name for group in groups] == ["0", "1"]
 
 
 def test_every_column_of_a_table_groups_the_samples(tmp_path):

@@ -191,6 +191,8 @@ def test_a_page_of_gaps_and_mixtures_alone_never_loads_torch(run, tmp_path):
         "import sys; from pathlib import Path; from avgap.report import describe, page; "
         "run = Path(sys.argv[1]); page([run], Path(sys.argv[2])); "
         "describe(run / 'gaps.h5', verify=True); describe(run / 'gmm.json'); "
+        "[page([run], Path(sys.argv[2]).with_name(name), format=name) for name in "
+        "('md', 'latex', 'csv', 'json', 'figures')]; "
         "assert 'torch' not in sys.modules"
     )
     words = [sys.executable, "-c", code, run, tmp_path / "report.html"]

@@ -147,9 +147,15 @@ def samples_csv(views: Sequence[RunView], made_by: str) -> str:
         found = columns(view)
         named = {"run": view.name} if len(views) > 1 else {}
         for values in zip(*(column.values for column in found), strict=True):
-            cells = {c.name.replace(" ", "_"): v for c, v in zip(found, values, strict=True)}
+            cells = {_csv_name(c.name): v for c, v in zip(found, values, strict=True)}
             rows.append({**named, **cells})
     return csv_text(rows)
+
+
+def _csv_name(name: str) -> str:
+    """A column's name in a file: that of gaps.h5 where it is the same."""
+    scores = {"audio": "audio_prob", "visual": "visual_prob"}
+    return scores.get(name, name.replace(" ", "_"))
 
 
 def csv_text(rows: Iterable[dict[str, Any]]) -> str:

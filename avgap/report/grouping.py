@@ -6,6 +6,7 @@ import csv
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(line for line in file if not line.startswith("# {"))
+            first = file.readline()
+            ours = first.startswith(("# {", "# avgap "))  # a stamp, or the mark of a report
+            reader = csv.DictReader(file if ours else chain([first], file))
             rows = [row for row in reader if any(row.values())]
             header = [name for name in reader.fieldnames or [] if name]
     except FileNotFoundError as error:
