@@ -190,6 +190,12 @@ def _about_roles(mixture: Mixture) -> list[str]:
                 f"zero (means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} "
                 f"{summary.spoken(role)})"
             )
+    wide = mixture.imbalanced
+    if wide is not None and abs(wide.mean - mixture.balanced.mean) < wide.std:
+        lines.append(
+            "the imbalanced component lies on both sides of the balanced one: it has no true side "
+            "(--components 3 has one for either)"
+        )
     audio, visual = mixture.audio_dominant, mixture.visual_dominant
     if audio is None or visual is None:
         return lines

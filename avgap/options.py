@@ -35,7 +35,7 @@ CacheFile = Annotated[
 GapsFiles = Annotated[
     list[str],
     Argument(
-        metavar="GAPS...",
+        metavar="GAPS",
         help="gaps.h5, any .csv, .h5 or .npy of gaps, or - for stdin; several are taken together.",
         show_default=False,
     ),

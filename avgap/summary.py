@@ -74,7 +74,7 @@ def _sides(mixture: Mixture) -> str:
     if mixture.imbalanced is not None:
         return f", {mixture.dominant}-dominant, {_place(mixture.imbalanced)}"
     sides = (
-        f"{100 * part.weight:.0f} % {spoken(role)} about {part.mean:.2f} (σ {part.std:.2g})"
+        f"{100 * part.weight:.0f} % {spoken(role)} at {part.mean:.2f}"
         for role, part in mixture.leaning.items()
     )
     return ": " + ", ".join(sides)

@@ -54,3 +54,9 @@ def test_the_benchmark_of_methods_runs(tmp_path):
     told = run("bench_methods", tmp_path, "--clips", 16, "--rounds", 1, "opm")
     assert "of concat/passes" in told
     assert told.splitlines()[-1].startswith("opm")
+
+
+def test_the_benchmark_of_the_mixture_runs(tmp_path):
+    told = run("bench_fitgmm", tmp_path, "--sizes", 250_000, "--rounds", 1, "--file", 250_000)
+    assert "| 250,000 |" in told
+    assert "MB resident at most" in told

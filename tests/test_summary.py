@@ -65,8 +65,8 @@ THREE = Mixture(
 def test_three_groups_are_told_by_their_sides():
     strong = {**STRONG, "separation": 5.4}
     assert summary.verdict(THREE, strong, 1000).splitlines() == [
-        "30 % of 1,000 samples are imbalanced: 20 % audio-dominant about 0.60 (σ 0.12), "
-        "10 % visual-dominant about -0.60 (σ 0.12)",
+        "30 % of 1,000 samples are imbalanced: 20 % audio-dominant at 0.60, "
+        "10 % visual-dominant at -0.60",
         "70 % are balanced, centred at 0.00 (σ 0.1)",
         "the three groups are well separated: separation 5.4 σ, ΔBIC 1,234, dip p ≤ 0.001",
     ]

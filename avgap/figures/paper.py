@@ -46,7 +46,7 @@ def gap_histogram(
         axes.set_xlabel("modality gap  g = audio − visual")
         axes.set_ylabel("density")
         if mixture is not None:
-            axes.legend(frameon=False, loc="best")
+            axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         if columns:
             _draw_columns(axes, histogram_edges(gap))
         return figure
