@@ -1,0 +1,126 @@
+# Sourced by table1.sh, table2.sh and table3.sh: a list of runs, each a name and a seed.
+#
+#   tableN.sh CACHE OUT [--seeds "0 1 2 3 4"] [--names "NAME …"] [--gpus N | --task I | --count]
+#             [-- OPTIONS OF TRAINING…]
+#
+# --gpus N: N runs at a time, one on each GPU. --task I: run number I alone, from 0, as for
+#   sbatch --array="0-$(($(tableN.sh CACHE OUT --count) - 1))" … tableN.sh CACHE OUT --task "$SLURM_ARRAY_TASK_ID"
+# --count: how many runs there are. OPTIONS go to every training from random weights, such as
+# --encoder small --lr 1e-3; without them it is the paper's (ResNet-18, SGD 2e-3).
+#
+# Stopped and started again, it goes on where it was: every command confirms what is done. A run
+# that fails leaves OUT/NAME/seed-S/run.log and does not stop the others; in the end every run
+# that is not done is named, and the exit status is 1.
+
+avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
+
+measure() { # CHECKPOINTS FOLDER: test metrics of the last epoch and of the best on validation
+    avgap evaluate "$cache" --checkpoint "$1/best.pt" -o "$2/metrics-best.json" &&
+        avgap evaluate "$cache" --checkpoint "$1/checkpoint.pt" -o "$2/metrics.json"
+}
+
+usage() {
+    echo "usage: $0 CACHE OUT [--seeds \"0 1\"] [--names \"NAME …\"] [--gpus N | --task I | --count] [-- OPTIONS…]" >&2
+    [ $# -eq 0 ] || echo "$1" >&2
+    exit 2
+}
+
+read_arguments() { # sets cache, out, seeds, names, gpus, task, count, training
+    [ $# -ge 2 ] || usage
+    cache=$1 out=$2 seeds="0 1 2 3 4" gpus="" task="" count="" training="" known=" $names "
+    shift 2
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --count) count=yes ;;
+        --) shift; training="$*"; break ;;
+        --seeds | --names | --gpus | --task)
+            [ $# -ge 2 ] || usage "$1 needs a value"
+            case $1 in
+            --seeds) seeds=$2 ;;
+            --names) names=$2 ;;
+            --gpus) gpus=$2 ;;
+            --task) task=$2 ;;
+            esac
+            shift
+            ;;
+        *) usage "what is $1?" ;;
+        esac
+        shift
+    done
+    for name in $names; do
+        case $known in *" $name "*) ;; *) usage "unknown name $name; known:$known" ;; esac
+    done
+    for value in $gpus $task $seeds; do
+        case $value in *[!0-9]*) usage "$value is no number" ;; esac
+    done
+}
+
+runs() { # every run as NUMBER NAME SEED, seed after seed, so that early results compare
+    number=0
+    for seed in $seeds; do
+        for name in $names; do
+            echo "$number $name $seed"
+            number=$((number + 1))
+        done
+    done
+}
+
+perform() { # NAME SEED: one run; what it says goes to its log
+    folder=$out/$1/seed-$2
+    mkdir -p "$folder"
+    echo "$1 seed $2" >&2
+    : >"$folder/not-done"
+    if run "$1" "$2" "$folder" >"$folder/run.log" 2>&1; then
+        rm "$folder/not-done"
+    else
+        why=$(grep -m 1 "error:" "$folder/run.log" || tail -n 1 "$folder/run.log")
+        echo "$1 seed $2 FAILED: $why" >&2
+    fi
+}
+
+share() { # I N: every N-th run from the I-th, one after the other
+    runs | while read -r number name seed; do
+        [ $((number % $2)) -ne "$1" ] || perform "$name" "$seed" </dev/null
+    done
+}
+
+all_done() { # names every run of the list that has no metrics
+    runs | {
+        status=0
+        while read -r number name seed; do
+            place=$out/$name/seed-$seed
+            [ -z "$task" ] || [ "$number" -eq "$task" ] || continue
+            if [ -e "$place/not-done" ] || [ ! -f "$place/metrics.json" ]; then
+                echo "NOT DONE: $name seed $seed, see $place/run.log" >&2
+                status=1
+            fi
+        done
+        return $status
+    }
+}
+
+do_runs() {
+    read_arguments "$@"
+    total=$(runs | wc -l)
+    if [ -n "$count" ]; then
+        echo $((total))
+        return
+    fi
+    [ -f "$cache" ] || usage "$cache is no file"
+    if [ -n "$task" ]; then
+        [ "$task" -lt "$total" ] || usage "there are runs 0 to $((total - 1)), not $task"
+        share "$task" "$total"
+    elif [ -n "$gpus" ]; then
+        gpu=0
+        trap 'kill 0' INT TERM
+        while [ $gpu -lt "$gpus" ]; do
+            AVGAP_DEVICE=cuda:$gpu share $gpu "$gpus" &
+            gpu=$((gpu + 1))
+        done
+        wait
+    else
+        share 0 1
+    fi
+    all_done || exit 1
+    [ -n "$task" ] || "${PYTHON:-python3}" "$here/table.py" "$out" $names
+}

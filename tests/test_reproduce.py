@@ -1,0 +1,135 @@
+"""docs/reproduce: which commands the scripts call, and that nothing is left out in silence."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from avgap.cli import app
+from avgap.methods.registry import METHODS
+
+SCRIPTS = Path(__file__).parents[1] / "docs" / "reproduce"
+TABLES = ["table1.sh", "table2.sh", "table3.sh"]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+# In place of python: notes each avgap line and its device, makes what the line would, or fails.
+PRETENDER = """#!/bin/sh
+[ "$1" = -m ] || exec {python} "$@"
+shift 2
+echo "${{AVGAP_DEVICE:-none}} $*" >>{log}
+case "$*" in *"${{FAIL:-nothing}}"*) echo "error: as asked for" >&2; exit 3 ;; esac
+[ "$1" = evaluate ] || exit 0
+for word in "$@"; do out=$word; done
+half='{{"accuracy": 0.5}}'
+echo "{{\\"metrics\\": {{\\"fused\\": $half, \\"audio\\": $half, \\"visual\\": $half}}," \\
+    "\\"gap\\": {{\\"mean_abs\\": 0.25}}}}" >"$out"
+"""
+
+
+@pytest.fixture
+def call(tmp_path):
+    """call(script, *words, FAIL=…): what ran, its output, and the avgap lines since the last."""
+    log, pretender = tmp_path / "log", tmp_path / "python"
+    pretender.write_text(PRETENDER.format(python=sys.executable, log=log))
+    pretender.chmod(0o755)
+    (tmp_path / "cache.h5").touch()
+
+    def run(script, *words, **environment):
+        log.write_text("")
+        line = ["sh", str(SCRIPTS / script), "cache.h5", "out", *words]
+        environment = {**os.environ, "PYTHON": str(pretender), **environment}
+        environment.pop("AVGAP_DEVICE", None)
+        done = subprocess.run(
+            line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        return done, log.read_text().splitlines()
+
+    return run
+
+
+pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="there is no shell")
+
+
+@pytest.mark.parametrize("script", TABLES)
+def test_every_line_of_a_table_is_one_that_avgap_understands(call, script):
+    done, lines = call(script, "--seeds", "0", "--", "--encoder", "small")
+    assert done.returncode == 0, done.stderr
+    assert lines
+    for line in lines:
+        _, name, *words = shlex.split(line)
+        COMMANDS[name].make_context(name, words, resilient_parsing=False)
+        assert name != "warmup" or "--encoder small" in line
+
+
+def test_the_first_table_has_every_method_and_the_papers_own(call):
+    done, lines = call("table1.sh", "--seeds", "3")
+    trained = [line.split()[2] for line in lines if line.split()[1] == "baseline"]
+    assert trained == list(METHODS)
+    assert all("--seed 3 " in f"{line} " for line in lines if "--epochs 70" in line)
+    rows = [line.split(" | ")[0].strip("| ") for line in done.stdout.splitlines()[2:]]
+    assert rows == [*METHODS, "adaptive", "adaptive-best"]
+    assert "| concat | 1 | 50.0" in done.stdout
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_done(call):
+    words = ("--seeds", "0 1", "--names", "concat joint")
+    done, lines = call("table1.sh", *words, FAIL="baseline concat cache.h5 -o out/concat/seed-0")
+    assert done.returncode == 1
+    assert "concat seed 0 FAILED: error: as asked for" in done.stderr
+    assert "NOT DONE: concat seed 0, see out/concat/seed-0/run.log" in done.stderr
+    assert done.stderr.count("NOT DONE") == 1
+    assert not [line for line in lines if "evaluate" in line and "out/concat/seed-0" in line]
+    assert len([line for line in lines if "metrics.json" in line]) == 3
+    assert done.stdout == ""
+    assert call("table1.sh", *words)[0].returncode == 0
+
+
+def test_metrics_of_an_earlier_run_do_not_hide_that_this_one_failed(call):
+    words = ("--seeds", "0", "--names", "concat")
+    assert call("table1.sh", *words)[0].returncode == 0
+    done, _ = call("table1.sh", *words, FAIL="baseline")
+    assert done.returncode == 1
+    assert "NOT DONE: concat seed 0" in done.stderr
+
+
+def test_a_task_is_one_run_and_the_tasks_together_are_all(call):
+    words = ("--seeds", "0 1", "--names", "sgd-same adam-reset")
+    assert call("table3.sh", *words, "--count")[0].stdout == "4\n"
+    done = []
+    for task in range(4):
+        outcome, lines = call("table3.sh", *words, "--task", str(task))
+        assert outcome.returncode == 0, outcome.stderr
+        done += [line for line in lines if " adapt " in line]
+        assert len([line for line in lines if " adapt " in line]) == 1
+    assert len(set(done)) == 4
+    assert len([line for line in done if "--keep-optimizer" in line]) == 2
+    assert call("table3.sh", *words, "--task", "4")[0].returncode == 2
+
+
+def test_each_gpu_has_its_share(call):
+    done, lines = call("table2.sh", "--seeds", "0 1", "--gpus", "3")
+    assert done.returncode == 0, done.stderr
+    shares = [line.split()[0] for line in lines if " adapt " in line]
+    assert sorted(shares) == ["cuda:0"] * 6 + ["cuda:1"] * 5 + ["cuda:2"] * 5
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--names", "concat ogm"], "unknown name ogm"),
+        (["--sedes", "1"], "what is --sedes?"),
+        (["--gpus", "two"], "two is no number"),
+        (["--task"], "--task needs a value"),
+    ],
+)
+def test_words_that_are_not_meant_are_refused(call, words, text):
+    done, lines = call("table1.sh", *words)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert lines == []
