@@ -72,7 +72,7 @@ def _crowd(view: RunView) -> list[str]:
 def markdown(views: Sequence[RunView], made_by: str) -> str:
     """Words and every table, as Markdown with tables (GitHub's)."""
     again = f": {made_by}" if made_by else ""
-    lines = [f"<!-- {MARK}{again.replace('--', '- -')} -->", ""]
+    lines = [f"<!-- {MARK}{again.replace('>', '›')} -->", ""]
     for view in views:
         lines += [f"# {_marked_down(view.name)}", ""]
         lines += [_marked_down(" ".join([*verdict(view), *_crowd(view)])), ""]
