@@ -27,9 +27,12 @@ def make_optimizer(model: nn.Module, settings: Training, *, capturable: bool = F
         rate = torch.tensor(rate, device=weights[0].device)
         options = {"fused": True}
     if settings.optimizer == "adam":
-        return torch.optim.Adam(
+        adam = torch.optim.Adam(
             weights, lr=rate, weight_decay=decay, capturable=capturable, **options
         )
+        # The first steps run before the capture, on purpose: no need to warn of it.
+        adam._warned_capturable_if_run_uncaptured = True
+        return adam
     return torch.optim.SGD(
         weights, lr=rate, momentum=settings.momentum, weight_decay=decay, **options
     )
