@@ -100,7 +100,8 @@ class Gated(AudioVisual):
                 shown = sight.mean(dim=(2, 3)).view(n, k, -1).mean(dim=1)
                 gate = gates[number](sound.mean(dim=(2, 3)), shown, frozen)
                 sound = sound * gate[0][:, :, None, None]
-                sight = sight * gate[1].repeat_interleave(k, dim=0)[:, :, None, None]
+                each = gate[1][:, None].expand(n, k, -1).flatten(0, 1)  # of a clip's every frame
+                sight = sight * each[:, :, None, None]
         return sound.mean(dim=(2, 3)), sight.mean(dim=(2, 3)).view(n, k, -1).mean(dim=1)
 
     def classify(self, phi_audio: Tensor, phi_visual: Tensor) -> Logits:
