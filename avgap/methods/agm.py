@@ -1,14 +1,13 @@
 """Adaptive gradient modulation (Li et al., ICCV 2023).
 
-A modality's own part of the output is its Shapley value, f_a = ½ [f(a, v) − f(0, v) + f(a, 0)]
-(Eq. 3–4), where 0 is the absent input. s_m is its mean −log p of the true class (Eq. 5), τ the
-ratio that the running means of s would have, and κ_m = exp(α · min(τ_m − r_m, 10)) scales what of
-the gradient flows through f_m (Eq. 8–10). f(0, v) and f(a, 0) are computed in evaluation mode
-with gradient, as in the published code. Here the fused output is a sum over the modalities, so
-f(0, v) and f(a, 0) need one more pass of either encoder, and one sample of silence and blank.
-The absent input is the mean one, zero after standardisation; the code's zero spectrogram, not
-standardised, is a loud sound. Where the code ends the modulation (`ends`) it keeps the last κ;
-here κ is 1.
+A modality's own part of the output is its Shapley value, f_a = ½ [f(a, v) − f(0, v) + f(a, 0)],
+where 0 is the absent input. s_m is its mean −log p of the true class, τ the ratio that the running
+means of s would have, and κ_m = exp(α · min(τ_m − r_m, 10)) scales what of the gradient flows
+through f_m. f(0, v) and f(a, 0) are computed in evaluation mode with gradient, as in the published
+code. Here the fused output is a sum over the modalities, so f(0, v) and f(a, 0) need one more pass
+of either encoder, and one sample of silence and blank. The absent input is the mean one, zero
+after standardisation; the code's zero spectrogram, not standardised, is a loud sound. Where the
+code ends the modulation (`ends`) it keeps the last κ; here κ is 1.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ def scaled(tensor: Tensor, factor: Tensor) -> Tensor:
 
 
 def shapley(both: Logits, audio_alone: Logits, visual_alone: Logits) -> Pair:
-    """f_a and f_v, (N, M): ½ [f(a, v) − f(0, v) + f(a, 0)] and its mirror. Eq. 3–4."""
+    """f_a and f_v, (N, M): ½ [f(a, v) − f(0, v) + f(a, 0)] and its mirror."""
     difference = (audio_alone.fused - visual_alone.fused) / 2
     return Pair(both.fused / 2 + difference, both.fused / 2 - difference)
 
 
 def kappa(score: Pair, mean: Pair, alpha: float) -> Pair:
-    """κ_a and κ_v. score: s of the batch, mean: its running mean, scalars. Eq. 8–10.
+    """κ_a and κ_v. score: s of the batch, mean: its running mean, scalars.
 
     r_a = exp(s_v − s_a) and τ_a = exp(s̄_v − s̄_a): above one where the sound leads.
     """

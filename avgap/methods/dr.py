@@ -2,11 +2,11 @@
 
 A modality that has memorised its training samples groups them by class far better than it groups
 new ones. Every 20 epochs the purity P of k-means clusters of each modality's features is measured
-on training and validation, and the encoder goes back towards its first weights:
-θ ← w θ_first + (1 − w) θ, w = tanh(λ |P_train − P_val|) (Eq. 4–6). Buffers and the optimizer's
-moments stay, as in the published code. The code measures after its epoch number 20 (the 21st),
-here it is before epoch 20, as the paper says. The code trains without augmentation on part of
-the split, its own baseline with augmentation on all of it; here both train alike.
+on training and validation, and the encoder goes back towards its first weights: θ ← w θ_first + (1
+− w) θ, w = tanh(λ |P_train − P_val|). Buffers and the optimizer's moments stay, as in the
+published code. The code measures after its epoch number 20 (the 21st), here it is before epoch 20.
+The code trains without augmentation on part of the split, its own baseline with augmentation on
+all of it; here both train alike.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def clustered(phi: NDArray[np.float64], clusters: int) -> NDArray[np.int64]:
 
 
 def return_weight(train: float, validation: float, strength: float) -> float:
-    """w = tanh(λ |P_train − P_val|), in [0, 1): the share of the first weights. Eq. 5."""
+    """w = tanh(λ |P_train − P_val|), in [0, 1): the share of the first weights."""
     return math.tanh(strength * abs(train - validation))
 
 
 @torch.no_grad()
 def go_back(encoder: nn.Module, first: dict[str, Tensor], weight: float) -> None:
-    """θ ← w θ_first + (1 − w) θ of every parameter, in place. Eq. 6."""
+    """θ ← w θ_first + (1 − w) θ of every parameter, in place."""
     for name, parameter in encoder.named_parameters():
         parameter.lerp_(first[name], weight)
 

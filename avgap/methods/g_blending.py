@@ -1,11 +1,10 @@
 """Gradient blending (Wang et al., CVPR 2020, "What makes training multi-modal networks hard?").
 
 L = Σ_k w_k CE(z_k) over k = fused, audio, visual, with w_k ∝ G_k / O_k²: what training k alone
-gains on held-out data, over the square of how much it overfits (Prop. 1, Alg. 1). To measure
-them, copies of the network are trained aside, k alone each, on most of the training split.
-The authors published fixed weights and no estimator; others' ports take end values in place of
-differences, or the test set in place of held-out samples. Like them, |G_k| stands for G_k: a
-weight is never negative.
+gains on held-out data, over the square of how much it overfits. To measure them, copies of the
+network are trained aside, k alone each, on most of the training split. The authors published fixed
+weights and no estimator; others' ports take end values in place of differences, or the test set in
+place of held-out samples. Like them, |G_k| stands for G_k: a weight is never negative.
 `mode=offline` measures once, before the first epoch, when the held-out samples are new to the
 network. `mode=online` measures again every `super_epoch` epochs from the weights of then, which
 have been trained on the held-out samples, too: the loop trains on the whole split.
@@ -30,7 +29,7 @@ _LEAST_OVERFITTING = 1e-4  # nats: below, O is noise, and its square would decid
 
 
 def blend(gain: Tensor, overfitting: Tensor) -> Tensor:
-    """w_k = |G_k| / O_k², normalised to sum 1. gain, overfitting: (3,), nats. Prop. 1.
+    """w_k = |G_k| / O_k², normalised to sum 1. gain, overfitting: (3,), nats.
 
     gain: the fall of the held-out loss. overfitting: the growth of held-out minus training loss.
     """

@@ -2,9 +2,9 @@
 
 A network with gates between the modalities (MMTM) learns fast along one modality and neglects the
 other's bypass. How fast, is the conditional learning speed: the sum over steps of ‖∇θ‖²/‖θ‖² of
-the gates' parameters over that of the encoder's and head's (Eq. 4–5); its logarithms differ by
-d = log BDR_a − log BDR_v. When |d| > ε, the gates of the modality with the higher one stand still
-at their running means for Q steps (Alg. 1). The loss is L_a + L_v of two heads.
+the gates' parameters over that of the encoder's and head's; its logarithms differ by d = log BDR_a
+− log BDR_v. When |d| > ε, the gates of the modality with the higher one stand still at their
+running means for Q steps. The loss is L_a + L_v of two heads.
 
 The published code is for two views of 3-D models and updates the second branch's running mean by
 the first's gates, also in evaluation; here each by its own, in training. Its rates (SGD 0.1, no
@@ -30,7 +30,7 @@ _TINY = 1e-30
 
 
 def speed(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """‖∇θ‖² / ‖θ‖² of some parameters together, a float64 scalar. Eq. 4."""
+    """‖∇θ‖² / ‖θ‖² of some parameters together, a float64 scalar."""
     held = [p for p in parameters if p.grad is not None]
     gradients = torch.stack([p.grad.norm() for p in held if p.grad is not None])
     weights = torch.stack([p.detach().norm() for p in held])
@@ -38,7 +38,7 @@ def speed(parameters: Iterable[nn.Parameter]) -> Tensor:
 
 
 def speed_gap(sums: Tensor) -> Tensor:
-    """d = log₁₀(bypass_a / main_a) − log₁₀(bypass_v / main_v) of the sums of speeds. Eq. 5.
+    """d = log₁₀(bypass_a / main_a) − log₁₀(bypass_v / main_v) of the sums of speeds.
 
     sums: (4,), of audio's and visual's bypass, of audio's and visual's main parameters.
     """

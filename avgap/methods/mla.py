@@ -3,16 +3,17 @@
 Each batch makes two updates, audio's and then visual's, of that encoder and of one head that both
 share. So that an update of the head does not undo the other's, its gradient is multiplied by P,
 which recursive least squares keeps (nearly) orthogonal to the features that the head was trained
-on before: k = P h̄, P ← P − k kᵀ / (λ + h̄ᵀ k), λ = 0.1^(1 + t/T) in batch t of T (Eq. 5–6).
-At test time the logits are weighted by each modality's certainty about the sample (Eq. 9–10).
+on before: k = P h̄, P ← P − k kᵀ / (λ + h̄ᵀ k), λ = 0.1^(1 + t/T) in batch t of T. At test time
+the logits are weighted by each modality's certainty about the sample.
 
-`variant=paper`, the default: an update's gradient is multiplied by the P of the features before
-it. In the published code (`variant=code`) P takes in the update's own features first, and so
-removes the direction along which it should learn. The code has further slips, mended in either:
-the product is never applied, because the head's name is not the one that is looked for; k h̄ᵀ is
-divided by, a matrix, in place of the number h̄ᵀ k; the certainty at test time is taken over the
-batch and not over the classes, so that a prediction depends on its neighbours; and where
-gradients are zeroed instead of absent, momentum moves the encoder whose turn it is not.
+`variant=paper`, the default, does what the paper argues for: an update's gradient is multiplied by
+the P of the features before it. In the published code (`variant=code`) P takes in the update's own
+features first, and so removes the direction along which it should learn. The code has further
+slips, mended in either: the product is never applied, because the head's name is not the one that
+is looked for; k h̄ᵀ is divided by, a matrix, in place of the number h̄ᵀ k; the certainty at test
+time is taken over the batch and not over the classes, so that a prediction depends on its
+neighbours; and where gradients are zeroed instead of absent, momentum moves the encoder whose turn
+it is not.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _DECAY = 0.1  # λ = 0.1 ** (1 + t/T); the code
 
 
 def recursive_least_squares(projection: Tensor, mean: Tensor, damping: Tensor) -> Tensor:
-    """P − k kᵀ / (λ + h̄ᵀ k) with k = P h̄. P: (d, d) symmetric, h̄: (d,), λ: scalar. Eq. 6.
+    """P − k kᵀ / (λ + h̄ᵀ k) with k = P h̄. P: (d, d) symmetric, h̄: (d,), λ: scalar.
 
     The new P maps h̄ to λ / (λ + h̄ᵀ k) of what the old one did: almost to nothing.
     """
@@ -44,7 +45,7 @@ def recursive_least_squares(projection: Tensor, mean: Tensor, damping: Tensor) -
 class Mla(Method):
     """CE(audio), then CE(visual), with one head whose gradient is projected."""
 
-    fusion: Literal["dynamic", "mean"] = "dynamic"  # at test time; the paper's tables: dynamic
+    fusion: Literal["dynamic", "mean"] = "dynamic"  # at test time; the code has both
     normalise: bool = True  # P /= ‖P‖_F after every update, as the code; else P only shrinks
     variant: Literal["paper", "code"] = "paper"
     turns: ClassVar[int] = 2

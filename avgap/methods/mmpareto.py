@@ -1,11 +1,11 @@
 """MMPareto (Wei and Hu, ICML 2024): an innocent direction where two losses disagree.
 
 L_MM and the modality's own L_m both pull at an encoder. Where their gradients point the same way
-(cosine above 0) they are added; where not, the point of least norm between them is taken
-(Eq. 7, the analytic solution for two vectors). The result is brought up to the norm of the plain
-sum if it is shorter, and multiplied by γ = 1.5 (Eq. 10–11). The paper rescales the whole gradient,
-the published code, followed here, every tensor of parameters on its own. Heads of their own for
-fused, audio and visual, whose gradients are not touched.
+(cosine above 0) they are added; where not, the point of least norm between them is taken (the
+analytic solution for two vectors). The result is brought up to the norm of the plain sum if it is
+shorter, and multiplied by γ = 1.5. As in the published code, every tensor of parameters is
+rescaled on its own, not the gradient as a whole. Heads of their own for fused, audio and visual,
+whose gradients are not touched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
 
 
 def share(fused: Sequence[Tensor], own: Sequence[Tensor]) -> Tensor:
-    """The weight of the fused gradient, in [0, 1]; own's is the rest. Eq. 7.
+    """The weight of the fused gradient, in [0, 1]; own's is the rest.
 
     ½ where the cosine is above 0, else the share of least norm:
     (‖own‖² − fused·own) / ‖fused − own‖².

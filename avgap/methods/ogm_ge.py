@@ -1,11 +1,10 @@
 """On-the-fly gradient modulation with generalisation enhancement (Peng et al., CVPR 2022).
 
 The leading modality's encoder learns more slowly, by k = 1 − tanh(α ρ) with ρ its summed
-true-class score over the other's (Eq. 8–10); noise as large as the gradient itself is added to
-both encoders' gradients (Eq. 12). Where ρ crosses 1, k jumps: ρ itself stands in the tanh.
-The paper modulates an encoder's parameters, the published code its convolutions alone; others run
-either, hence `variant`. The paper's noise has the covariance of the gradient, the code's the
-variance of each tensor.
+true-class score over the other's; noise as large as the gradient itself is added to both encoders'
+gradients. Where ρ crosses 1, k jumps: ρ itself stands in the tanh. The paper modulates an
+encoder's parameters, the published code its convolutions alone; others run either, hence
+`variant`. The noise has the deviation of each tensor, as in the code.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _NOISE_FLOOR = 1e-8  # the code adds it to every deviation
 
 
 def coefficients(scores: Pair, alpha: float) -> Pair:
-    """k_a, k_v: 1 − tanh(α ρ) of the modality with ρ > 1, else 1 (visual's ρ = 1 counts). Eq. 10.
+    """k_a, k_v: 1 − tanh(α ρ) of the modality with ρ > 1, else 1 (visual's ρ = 1 counts).
 
     scores: the summed true-class scores, scalars.
     """
@@ -39,7 +38,7 @@ def coefficients(scores: Pair, alpha: float) -> Pair:
 
 
 def modulated(gradient: Tensor, k: Tensor, generator: Generator | None) -> Tensor:
-    """k g + ε with ε ~ N(0, std(g)²), element by element; without generator k g. Eq. 12."""
+    """k g + ε with ε ~ N(0, std(g)²), element by element; without generator k g."""
     if generator is None:
         return k * gradient
     noise = torch.randn(gradient.shape, generator=generator, device=gradient.device)

@@ -1,10 +1,10 @@
 """On-the-fly prediction modulation (Wei et al., TPAMI 2024): the leading modality is dropped.
 
 After a warm-up, with probability p, each sample loses the leading modality's features with
-probability q = q_base (1 + λ tanh(ρ − 1)), ρ its summed true-class score over the other's; what
-is left is divided by 1 − θ, θ the mean of q over all features (Eq. 9–11). The other modality is
-never dropped, so no sample is left without any. The published code does not run (a syntax error
-in its model); it is followed where it can be read.
+probability q = q_base (1 + λ tanh(ρ − 1)), ρ its summed true-class score over the other's; what is
+left is divided by 1 − θ, θ the mean of q over all features. The other modality is never dropped,
+so no sample is left without any. The published code does not run (a syntax error in its model); it
+is followed where it can be read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from avgap.models.audiovisual import AudioVisual
 
 
 def drop_rates(scores: Pair, base: float, strength: float) -> Pair:
-    """q_a and q_v, scalars in [0, 1]: of the modality with ρ > 1, and 0 of the other. Eq. 9.
+    """q_a and q_v, scalars in [0, 1]: of the modality with ρ > 1, and 0 of the other.
 
     scores: summed true-class scores.
     """
@@ -36,7 +36,7 @@ def drop_rates(scores: Pair, base: float, strength: float) -> Pair:
 
 
 def dropped(phi: Pair, rates: Pair, draw: Tensor) -> Pair:
-    """The features, of each sample kept where its draw is not below q, over 1 − θ. Eq. 10–11.
+    """The features, of each sample kept where its draw is not below q, over 1 − θ.
 
     phi: (N, d_a) and (N, d_v). draw: uniform in [0, 1), (N, 2): audio's and visual's.
     """

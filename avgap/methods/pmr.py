@@ -1,12 +1,12 @@
 """Prototypical modal rebalance (Fan et al., CVPR 2023).
 
 A class's prototype is the mean of its features. The slower modality, by the summed true-class
-probability of q = softmax(−‖φ − c‖), gets a prototype cross-entropy beside L_MM. Both in use:
-the published code switches it on and off (`variant=code`); the paper grades it by
-clip(ρ − 1, 0, 1) (Eq. 11, `variant=paper`). The paper's entropy of the faster modality's
-prototypes (PER) is in no published code of the authors and not built.
-The code takes prototypes from the first tenth of the shuffled training batches (of AVE: from
-validation, which is not done here), where a class may be missing; here from a tenth of each class.
+probability of q = softmax(−‖φ − c‖), gets a prototype cross-entropy beside L_MM. Both in use: the
+authors' code switches it on and off (`variant=code`); BalanceBenchmark grades it by clip(ρ − 1, 0,
+1), as the paper asks for (`variant=paper`). The paper's entropy of the faster modality's
+prototypes (PER) is in no published code of the authors and not built. The code takes prototypes
+from the first tenth of the shuffled training batches (of AVE: from validation, which is not done
+here), where a class may be missing; here from a tenth of each class.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from avgap.models.audiovisual import AudioVisual
 
 
 def class_means(phi: Tensor, label: Tensor, classes: int) -> Tensor:
-    """The prototypes (M, d): the mean of each class's features. phi: (N, d). Eq. 4.
+    """The prototypes (M, d): the mean of each class's features. phi: (N, d).
 
     A class without samples has a row of zeros.
     """
@@ -36,7 +36,7 @@ def class_means(phi: Tensor, label: Tensor, classes: int) -> Tensor:
 
 
 def similarities(phi: Tensor, prototypes: Tensor) -> Tensor:
-    """−‖φ_i − c_k‖, (N, M): the logits of q. phi: (N, d), prototypes: (M, d). Eq. 5."""
+    """−‖φ_i − c_k‖, (N, M): the logits of q. phi: (N, d), prototypes: (M, d)."""
     # Not torch.cdist: its gradient at a distance of zero is zero, but its squares lose digits.
     squares = (phi[:, None] - prototypes).square().sum(dim=2)
     return -squares.clamp_min(torch.finfo(phi.dtype).tiny).sqrt()
@@ -54,7 +54,7 @@ def share_of_each_class(label: Tensor, share: float, generator: Generator) -> Te
 
 
 def strengths(ratio: Tensor, variant: str) -> Pair:
-    """β (audio's) and γ (visual's coefficient) of ρ = Σ q_a / Σ q_v, scalars. Eq. 11."""
+    """β (audio's) and γ (visual's coefficient) of ρ = Σ q_a / Σ q_v, scalars."""
     audio, visual = 1 / ratio - 1, ratio - 1
     if variant == "paper":
         return Pair(audio.clamp(0, 1), visual.clamp(0, 1))

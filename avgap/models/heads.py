@@ -17,7 +17,7 @@ def in_full(head: nn.Linear, phi: Tensor) -> Tensor:
 
 
 def entropy_weights(audio: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
-    """w_m ∝ exp(max H − H_m) of each sample, (N, 1) each. MLA, Eq. 9–10.
+    """w_m ∝ exp(max H − H_m) of each sample, (N, 1) each, as MLA fuses.
 
     audio, visual: logits (N, M). H_m: entropy of the softmax over a sample's classes (nats).
     """
