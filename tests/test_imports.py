@@ -133,7 +133,9 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("command", ["", "prepare ", "warmup ", "gaps ", "fitgmm ", "report "])
+@pytest.mark.parametrize(
+    "command", ["", "prepare ", "warmup ", "baseline ", "gaps ", "fitgmm ", "report "]
+)
 def test_help_loads_nothing_heavy(command: str) -> None:
     words = [*command.split(), "--help"]
     code = f"import avgap.cli\ntry:\n    avgap.cli.app({words!r})\nexcept SystemExit: pass"
