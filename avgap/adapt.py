@@ -37,6 +37,7 @@ from avgap.warmup import LOSSES
 # Above this weight of the imbalanced components, Eq. 10 classifies fewer than half of the samples.
 _MOSTLY_IMBALANCED = 0.5
 _DEFAULT = Running()
+_FIT = Fit()
 
 
 def adapt(
@@ -47,13 +48,15 @@ def adapt(
     settings: Adaptive,
     changes: dict[str, Any] | None = None,
     gmm: Path | None = None,
+    fit: Fit = _FIT,
     running: Running = _DEFAULT,
     force: bool = False,
 ) -> Trained:
     """Alternate gap collection, mixture fitting and training with Eq. 10, into the folder output.
 
-    changes: settings of the loop that differ from the checkpoint's own training. gmm: one step with
-    this mixture instead. The same call again continues or confirms. Raises InputError, OutputError.
+    changes: settings of the loop that differ from the checkpoint's own training. fit: of each
+    round's mixture. gmm: one step with this mixture instead. The same call again continues or
+    confirms. Raises InputError, OutputError.
     """
     begun = time.monotonic()
     device = choose_device(running.device)
@@ -62,7 +65,7 @@ def adapt(
     training = resolve(_training(start, changes or {}), cache, device)
     given = None if gmm is None else _given_mixture(gmm, cache, start)
     settings = settings if given is None else replace(settings, steps=1)
-    question = _question(cache, start, settings, training, given)
+    question = _question(cache, start, settings, training, given or fit)
     hints = {
         name: artifact.hint(output / "checkpoint.pt", path)
         for name, path in (("cache", cache_path), ("checkpoint", checkpoint_path), ("gmm", gmm))
@@ -77,7 +80,7 @@ def adapt(
     horizon = epochs + (start.progress.phase_epoch if start.progress.phase == "adapt" else 0)
     size = start.description.image_size
     stage = load_stage(cache, size, training, running, device, horizon)
-    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, folder, stage, force)
+    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, fit, folder, stage, force)
     trainee = rounds.trainee(epochs)
     if there is not None:
         resume(trainee, there)
@@ -108,6 +111,7 @@ class _Rounds:
     start: Checkpoint
     settings: Adaptive
     given: GmmFile | None
+    fit: Fit
     folder: Folder
     stage: Stage
     force: bool
@@ -161,7 +165,7 @@ class _Rounds:
         return from_first(lambda: self._mixture(place))
 
     def _mixture(self, place: Path) -> GmmFile:
-        fitgmm(place / "gaps.h5", place / "gmm.json", Fit(), force=self.force)
+        fitgmm(place / "gaps.h5", place / "gmm.json", self.fit, force=self.force)
         return read_mixture(place / "gmm.json")
 
 
@@ -227,17 +231,17 @@ def _training(start: Checkpoint, changes: dict[str, Any]) -> Training:
 
 
 def _question(
-    cache: Cache, start: Checkpoint, settings: Adaptive, training: Training, given: GmmFile | None
+    cache: Cache, start: Checkpoint, settings: Adaptive, training: Training, source: GmmFile | Fit
 ) -> Question:
+    """What the run answers. source: the mixture given, or how each round's is fitted."""
     inputs = {"cache": cache.stamp.digest, "checkpoint": start.stamp.digest}
-    if given is not None:
-        inputs["gmm"] = given.stamp.digest
     # The epochs of the warm-up are the checkpoint's; those of a step are Adaptive's.
     values = {**parameters(training), **parameters(settings)}
-    fit = (
-        {f"fit_{name}": value for name, value in parameters(Fit()).items()} if given is None else {}
-    )
-    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values, **fit})
+    if isinstance(source, GmmFile):
+        inputs["gmm"] = source.stamp.digest
+    else:
+        values |= {f"fit_{name}": value for name, value in parameters(source).items()}
+    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
 
 
 def _given_mixture(path: Path, cache: Cache, start: Checkpoint) -> GmmFile:

@@ -473,6 +473,14 @@ KeepOptimizer = Annotated[
         rich_help_panel=_LOSS,
     ),
 ]
+AdaptComponents = Annotated[
+    Literal["2", "3", "auto"],
+    Option(
+        "--components",
+        help="Of each round's mixture. 3: one for either side; auto: what the gaps support.",
+        rich_help_panel=_LOSS,
+    ),
+]
 Gmm = Annotated[
     Path | None,
     Option(help="One step with this mixture instead.", show_default=False, rich_help_panel=_LOSS),

@@ -18,7 +18,7 @@ from avgap.checkpoint import Checkpoint, read_checkpoint
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
-from avgap.settings import PRESETS, Adaptive, Network, Training
+from avgap.settings import PRESETS, Adaptive, Fit, Network, Training
 from avgap.trainingfolder import Folder
 from avgap.warmup import warmup
 
@@ -32,16 +32,19 @@ def start(cache: Path, tmp_path: Path) -> Path:
 
 def run(cache: Path, start: Path, folder: Path, gmm: Path | None = None, **changes: Any) -> Path:
     loop = {name: changes.pop(name) for name in ("optimizer", "lr", "seed") if name in changes}
-    force = changes.pop("force", False)
+    force, fit = changes.pop("force", False), Fit(changes.pop("components", 2))
     settings = Adaptive(**{"steps": 3, "epochs": 2, **changes})
-    return adapt(cache, start, folder, settings=settings, changes=loop, gmm=gmm, force=force).path
+    done = adapt(
+        cache, start, folder, settings=settings, changes=loop, gmm=gmm, fit=fit, force=force
+    )
+    return done.path
 
 
 def by_hand(cache: Path, start: Path, folder: Path, steps: int, **changes: Any) -> Path:
     for step in range(1, steps + 1):
         measured, mixture = folder / f"gaps-{step}.h5", folder / f"gmm-{step}.json"
         gaps(cache, start, measured)
-        fitgmm(measured, mixture)
+        fitgmm(measured, mixture, Fit(changes.get("components", 2)))
         start = run(cache, start, folder / f"adapt-{step}", mixture, steps=1, **changes)
     return start
 
@@ -165,6 +168,8 @@ def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
         {"pull": "weaker", "keep_unimodal": True},
         {"unsupported": "balanced"},
         {"weights": "uniform", "pull": "weaker"},
+        {"components": 3},
+        {"components": "auto"},
     ],
 )
 def test_every_member_of_the_family_is_the_same_by_hand_and_by_machine(
@@ -281,6 +286,19 @@ def test_a_preset_is_recorded_as_the_settings_that_it_stands_for(work: Path) -> 
     assert call(*line, "-o", "less", "--preset", "best", "--no-keep-unimodal").exit_code == 0
     parameters = read_stamp(Path("less/checkpoint.pt")).parameters
     assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", False)
+
+
+@pytest.mark.parametrize(("components", "roles"), [("2", 2), ("3", 3)])
+def test_the_components_of_every_round_are_those_asked_for(
+    work: Path, components: str, roles: int
+) -> None:
+    line = ["adapt", *START, "--steps", "2", "--epochs", "1", "-o", "a", "--components", components]
+    assert call(*line).exit_code == 0
+    for step in (1, 2):
+        assert len(json.loads(Path(f"a/step-0{step}/gmm.json").read_text())["components"]) == roles
+    assert read_stamp(Path("a/checkpoint.pt")).parameters["fit_components"] == roles
+    text = fails(2, "adapt", *START, "-o", "b", "--gmm", "run/gmm.json", "--components", components)
+    assert text == "error: --gmm is a mixture already, --components fits one: choose one\n"
 
 
 def test_a_control_has_none_of_the_settings_of_equation_10(work: Path) -> None:

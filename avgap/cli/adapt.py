@@ -9,7 +9,7 @@ import typer
 from avgap import console, options
 from avgap.cli.common import command_line, finished, given
 from avgap.errors import UsageError
-from avgap.settings import PRESETS, Adaptive, Running
+from avgap.settings import PRESETS, Adaptive, Fit, Running
 
 # What has no meaning without Eq. 10.
 _OF_EQ_10 = (
@@ -36,6 +36,7 @@ def adapt(
     steps: options.Steps = Adaptive.steps,
     epochs: options.StepEpochs = Adaptive.epochs,
     keep_optimizer: options.KeepOptimizer = False,
+    components: options.AdaptComponents = "2",
     gmm: options.Gmm = None,
     batch_size: options.SameBatchSize = None,
     optimizer: options.SameOptimizer = None,
@@ -72,6 +73,8 @@ def adapt(
     """
     console.setup(quiet=quiet)
     _control(ctx, loss)
+    if gmm is not None and given(ctx, "components"):
+        raise UsageError("--gmm is a mixture already, --components fits one: choose one")
     if gmm is not None and steps != 1 and given(ctx, "steps"):
         raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
     from avgap.adapt import adapt as stage
@@ -116,6 +119,7 @@ def adapt(
         settings=settings,
         changes=changes,
         gmm=gmm,
+        fit=Fit(components if components == "auto" else int(components)),
         running=Running(device, resident, graph, compile, deterministic, tensorboard),
         force=force,
     )
