@@ -93,7 +93,9 @@ class Updates:
         self._optimizer.zero_grad(set_to_none=True)  # gradients of the graph lie in its own memory
         running, self._watch.running = self._watch.running, False
         try:
-            with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            # thread_local: a thread that reads ahead or writes a checkpoint goes on meanwhile.
+            here, mode = torch.cuda.current_stream(), "thread_local"
+            with torch.cuda.graph(graph, stream=here, capture_error_mode=mode):
                 self._update(part, weight)
         except RuntimeError as error:
             self._tell(f"no CUDA graph of the step: {str(error).strip().splitlines()[0]}")
