@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +14,7 @@ from torch import nn
 from avgap import distributed
 from avgap.errors import InputError, UsageError
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -41,7 +43,22 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"--device {name}: there are {torch.cuda.device_count()} GPUs, counted from 0"
         )
+    if device.type == "cpu":
+        _keep_freed_memory()
     return distributed.start(device)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed: by default each large tensor is fresh memory from the system.
+
+    Faulting those pages in cost half of the time of a forward pass, a third of a training step.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # not glibc
+        return
+    for parameter, value in ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, 2**31 - 1)):
+        mallopt(parameter, value)
 
 
 def set_numerics(*, tf32: bool, deterministic: bool) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from avgap import distributed
 from avgap.data.augment import whole_frames
-from avgap.data.resident import Resident, batches
+from avgap.data.resident import Resident, stretches
 from avgap.device import autocast
 from avgap.models.audiovisual import AudioVisual, Logits
 
@@ -27,13 +27,12 @@ def predict(
     Evaluation mode and whole frames; the model's mode is restored.
     """
     rows = range(len(data)) if rows is None else rows
-    chunks = torch.arange(rows.start, rows.stop).split(batch_size) if rows else ()
     training = model.training
     model.eval()
     with autocast(data.device, precision):
         parts = [
             model(batch.audio, whole_frames(batch.visual, image_size))
-            for batch in batches(data, chunks)
+            for batch in stretches(data, rows, batch_size)
         ]
         if not parts:  # this process's share is empty: logits of no samples
             audio, visual = (like.new_zeros((1, *like.shape[1:])) for like in data.source.like)

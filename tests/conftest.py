@@ -29,6 +29,15 @@ FRAMES = FrameRecipe(2, 16)
 CLASSES = ("low", "middle", "high")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in tests/gpu needs a GPU, and skips elsewhere."""
+    for item in items:
+        if "gpu" in item.path.parts:
+            item.add_marker(pytest.mark.gpu)
+            if not torch.cuda.is_available():
+                item.add_marker(pytest.mark.skip(reason="needs a GPU: there is none here"))
+
+
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

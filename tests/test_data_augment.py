@@ -32,10 +32,32 @@ def test_whole_frames_equal_torchvisions_resize(size: int) -> None:
     )
     mine = whole_frames(frames, size)
     assert mine.shape == (2, 3, 3, size, size)
+    assert mine.dtype == torch.float32
     reference = functional.resize(frames[1, 2].permute(2, 0, 1), [size, size], antialias=True)
-    assert (mine[1, 2].round() - reference.float()).abs().max() <= 1
-    exact = functional.resize(frames[1, 2].permute(2, 0, 1).float(), [size, size], antialias=True)
-    torch.testing.assert_close(mine[1, 2], exact, atol=1e-3, rtol=0)
+    assert torch.equal(mine[1, 2], reference.float())
+
+
+def test_crops_on_a_cpu_are_torchvisions_and_those_of_the_products_within_a_grey_level() -> None:
+    frames = torch.randint(
+        0, 256, (3, 2, 64, 64, 3), generator=generator("cpu", 6), dtype=torch.uint8
+    )
+    crops = draw_crops(frames.shape, generator("cpu", 7), torch.device("cpu"))
+    mine = cropped_frames(frames, 24, crops)
+    planes = frames.permute(0, 1, 4, 2, 3)
+    for clip in range(3):
+        for k in range(2):
+            box = crops.boxes[clip, k].long().tolist()
+            reference = functional.resized_crop(planes[clip, k], *box, [24, 24], antialias=True)
+            if crops.flip[clip, k]:
+                reference = functional.horizontal_flip(reference)
+            assert torch.equal(mine[clip, k], reference.float())
+    products = crop(
+        planes.flatten(0, 1).float(), crops.boxes.flatten(0, 1), crops.flip.flatten(), 24
+    )
+    # torchvision rounds after each of its two passes, the products never.
+    assert (mine.flatten(0, 1) - products).abs().max() <= 1.01
+    assert crops.flip.any()
+    assert not crops.flip.all()
 
 
 def test_boxes_are_distributed_as_torchvisions() -> None:

@@ -184,6 +184,17 @@ def batches(data: Resident, chunks: Sequence[Tensor], room: Part | None = None) 
         start += n
 
 
+def stretches(data: Resident, rows: range, size: int) -> Iterator[Part]:
+    """Adjacent rows in order, at most size at a time; on the device as they lie, uncopied."""
+    if not isinstance(data.source, InMemory) or data.place != "device":
+        yield from batches(data, torch.arange(rows.start, rows.stop).split(size) if rows else ())
+        return
+    for start in range(rows.start, rows.stop, size):
+        here = slice(start, min(start + size, rows.stop))
+        index = torch.arange(here.start, here.stop, device=data.device)
+        yield Part(data.source.audio[here], data.source.visual[here], data.label[here], index)
+
+
 def make_room(data: Resident, most: int) -> Part:
     """Memory on the device for parts of at most so many samples."""
     audio, visual = (

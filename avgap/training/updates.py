@@ -111,6 +111,8 @@ class Updates:
         self._watch.mark("data")
         for turn in range(self._method.turns):
             now = self._now._replace(turn=turn)
+            if weight == 0:  # a process without a sample in this batch adds nothing to sums
+                now = now._replace(over_ranks=_nothing)
             self._optimizer.zero_grad(set_to_none=True)
             with autocast(part.label.device, self._settings.precision):
                 loss = self._step(batch, now)
@@ -138,6 +140,11 @@ class Updates:
         for value in self.sums.values():
             value.zero_()
         return dict(zip(names, values.tolist(), strict=True))
+
+
+def _nothing(tensor: Tensor) -> Tensor:
+    """The sum over all processes, to which this one adds zero."""
+    return distributed.total(torch.zeros_like(tensor))
 
 
 def distribute(step: nn.Module, method: Method) -> nn.Module:
