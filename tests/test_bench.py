@@ -60,3 +60,23 @@ def test_the_benchmark_of_the_mixture_runs(tmp_path):
     told = run("bench_fitgmm", tmp_path, "--sizes", 250_000, "--rounds", 1, "--file", 250_000)
     assert "| 250,000 |" in told
     assert "MB resident at most" in told
+
+
+def test_the_benchmark_of_training_runs(tmp_path):
+    options = ("--encoder", "small", "--image-size", 16, "--clips", 8, "--workers", 0)
+    told = run("bench_training", tmp_path, *options, "--frames", 1, "--rounds", 1)
+    assert "avgap against the peer, tuned at its best" in told
+
+
+def test_the_benchmark_of_the_gaps_pass_runs(tmp_path):
+    assert "gaps over bare" in run("bench_gaps", tmp_path, "--clips", 8, "--rounds", 1)
+
+
+def test_the_benchmark_of_a_whole_run_runs(tmp_path):
+    options = ("--encoder", "small", "--clips", 60, "--frame-size", 32, "--epochs", 5)
+    assert "last epoch" in run("bench_run", tmp_path, *options)
+
+
+def test_the_benchmark_of_scaling_runs(tmp_path):
+    options = ("--processes", 1, "--clips", 40, "--epochs", 1, "--rounds", 1)
+    assert "efficiency 1.00" in run("bench_scaling", tmp_path, *options, "--image-size", 32)

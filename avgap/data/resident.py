@@ -99,23 +99,23 @@ def resident(
         split, source = map_split(cache, name, rows)
         return Resident(split.id, torch.from_numpy(split.label).to(device), source, place)
     home = torch.device("cpu") if place == "host" else device
-    ids, audio, visual, label = _load(cache, name, rows, home)
+    ids, audio, visual, label = _load(cache, name, rows, home, pinned=place == "host")
     return Resident(ids, label.to(device), InMemory(audio, visual), place)
 
 
 def _load(
-    cache: Cache, name: str, rows: range, home: torch.device
+    cache: Cache, name: str, rows: range, home: torch.device, *, pinned: bool
 ) -> tuple[list[str], Tensor, Tensor, Tensor]:
     """Ids, audio, visual and label of some rows; slab by slab where they do not stay as read."""
-    pinned = home.type == "cpu" and torch.cuda.is_available()
-    step = len(rows) if home.type == "cpu" and not pinned else _SLAB
+    stays = home.type == "cpu" and not pinned
+    step = len(rows) if stays else _SLAB
     ids: list[str] = []
     held: list[Tensor] = []
     for start in range(0, max(len(rows), 1), max(step, 1)):
         split = cache.split(name, rows[start : start + step])
         ids += split.id
         slab = [torch.from_numpy(array) for array in (split.audio, split.visual, split.label)]
-        if step == len(rows):
+        if stays:
             held = slab
             break
         held = held or [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -132,13 +132,17 @@ def train(
             bar.row(record)
 
 
-def _stream(stage: Stage) -> AbstractContextManager[Any]:
+@contextmanager
+def _stream(stage: Stage) -> Iterator[None]:
     """A stream of its own for a run that captures: a graph cannot be captured on the default."""
     if not stage.graph:
-        return nullcontext()
-    stream = torch.cuda.Stream(stage.device)
-    stream.wait_stream(torch.cuda.current_stream(stage.device))
-    return torch.cuda.stream(stream)
+        yield
+        return
+    usual, stream = torch.cuda.current_stream(stage.device), torch.cuda.Stream(stage.device)
+    stream.wait_stream(usual)
+    with torch.cuda.stream(stream):
+        yield
+    usual.wait_stream(stream)
 
 
 class _Loop:
@@ -149,7 +153,7 @@ class _Loop:
         device = stage.device
         if not trainee.state:
             trainee.state = method.initial(trainee.model)
-        self.now = Now(
+        now = Now(
             torch.zeros((), dtype=torch.float64, device=device),
             trainee.state,
             torch.Generator(device),
@@ -168,7 +172,7 @@ class _Loop:
             method,
             stage.settings,
             stage.image_size,
-            self.now,
+            now,
             self.crops,
             capture=stage.graph,
             watch=self.watch,
@@ -192,8 +196,8 @@ class _Loop:
         """Renew in place what changes from epoch to epoch, and let the method look at the data."""
         stage, trainee, settings = self.stage, self.trainee, self.stage.settings
         number, epoch = trainee.progress.phase_epoch, trainee.progress.epoch
-        self.now.epoch.fill_(number)
-        self.now.generator.manual_seed(
+        self.updates.now.epoch.fill_(number)
+        self.updates.now.generator.manual_seed(
             generator("cpu", settings.seed, epoch, _METHOD).initial_seed()
         )
         if self.crops is not None:
@@ -206,7 +210,7 @@ class _Loop:
         self.method.start_epoch(
             trainee.model,
             Epoch(number, self.lesson, validation, lambda model: make_optimizer(model, settings)),
-            self.now,
+            self.updates.now,
         )
         trainee.model.train()
 

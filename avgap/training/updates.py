@@ -59,7 +59,7 @@ class Updates:
     ) -> None:
         self._model, self._optimizer, self._method = model, optimizer, method
         self._settings, self._image_size = settings, image_size
-        self._now, self._crops, self._watch, self._tell = now, crops, watch, tell
+        self.now, self._crops, self._watch, self._tell = now, crops, watch, tell
         self._step: nn.Module = distribute(_Step(model, method), method)
         whole = method.graph and not method.partial
         self._capture = capture and whole and distributed.size() == 1
@@ -89,7 +89,7 @@ class Updates:
     def _try_capture(self, part: Part, weight: float) -> bool:
         """Capture the update of a full batch, running nothing; where that fails, go on eagerly."""
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._now.generator)
+        graph.register_generator_state(self.now.generator)
         self._optimizer.zero_grad(set_to_none=True)  # gradients of the graph lie in its own memory
         running, self._watch.running = self._watch.running, False
         try:
@@ -97,7 +97,13 @@ class Updates:
             here, mode = torch.cuda.current_stream(), "thread_local"
             with torch.cuda.graph(graph, stream=here, capture_error_mode=mode):
                 self._update(part, weight)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
+            # A generator may go on believing that it is being captured.
+            fresh = torch.Generator(part.label.device)
+            fresh.manual_seed(self.now.generator.initial_seed())
+            self.now = self.now._replace(generator=fresh)
             self._tell(f"no CUDA graph of the step: {str(error).strip().splitlines()[0]}")
             self._capture = False
             return False
@@ -110,7 +116,7 @@ class Updates:
         batch = augmented(part, self._image_size, self._crops)
         self._watch.mark("data")
         for turn in range(self._method.turns):
-            now = self._now._replace(turn=turn)
+            now = self.now._replace(turn=turn)
             if weight == 0:  # a process without a sample in this batch adds nothing to sums
                 now = now._replace(over_ranks=_nothing)
             self._optimizer.zero_grad(set_to_none=True)

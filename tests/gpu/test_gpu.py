@@ -178,3 +178,12 @@ def test_two_gpus_train_as_one_does(cache: Path, tmp_path: Path) -> None:
     two = read_checkpoint(tmp_path / "two" / "checkpoint.pt")
     for name, weights in read_checkpoint(one).model.items():
         torch.testing.assert_close(two.model[name], weights, atol=1e-3, rtol=1e-2)
+
+
+def test_a_split_of_exactly_one_slab_lies_on_the_gpu(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avgap.data.resident._SLAB", 60)
+    data = resident(open_cache(cache), "train", torch.device("cuda"), "device")
+    (part,) = batches(data, [torch.arange(60)])
+    assert part.audio.device.type == part.visual.device.type == "cuda"
