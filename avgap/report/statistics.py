@@ -1,0 +1,92 @@
+"""Is the difference between two trainings more than chance? Pure: arrays in, numbers out.
+
+Sources: Q. McNemar, Psychometrika 12 (1947), in its exact form; B. Efron 1979 for the bootstrap of
+pairs. Both ask about samples; how much seeds differ is told by the standard deviation over them.
+Wilson's interval of a single accuracy is `breakdown.wilson`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+_AT_ONCE = 1_000_000  # values drawn at a time
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (n − 1) over n seeds; std None of one."""
+
+    n: int
+    mean: float
+    std: float | None
+
+
+class Difference(NamedTuple):
+    """A mean difference, and its 95 % interval [low, high]."""
+
+    value: float
+    low: float
+    high: float
+
+
+class McNemar(NamedTuple):
+    """gained: right here, wrong in the reference; lost: the reverse. p: two-sided, exact."""
+
+    gained: int
+    lost: int
+    p: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and standard deviation over seeds. Raises ValueError of no values."""
+    if not values:
+        raise ValueError("no values to average")
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Spread(len(values), float(np.mean(values)), std)
+
+
+def mcnemar(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> McNemar:
+    """Do two trainings err equally often? right, reference: (N,), the same samples in order.
+
+    Only samples on which they disagree count: under the null each falls to either side with ½.
+    """
+    from scipy.stats import binomtest
+
+    _same_shape(right, reference)
+    gained, lost = int((right & ~reference).sum()), int((reference & ~right).sum())
+    p = float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
+    return McNemar(gained, lost, p)
+
+
+def paired_bootstrap(
+    right: NDArray[np.bool_],
+    reference: NDArray[np.bool_],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Accuracy minus the reference's accuracy, its interval by drawing samples again.
+
+    right, reference: (S, N), S seeds by N samples. A drawn sample brings all of its seeds: two
+    trainings on one sample are no two samples. The interval is that of percentiles.
+    """
+    _same_shape(right, reference)
+    change = (right.astype(np.float64) - reference).mean(axis=0)
+    n, rng = len(change), np.random.default_rng(seed)
+    means: list[NDArray[np.float64]] = []
+    rows = max(1, _AT_ONCE // n)
+    for start in range(0, resamples, rows):
+        drawn = rng.integers(n, size=(min(rows, resamples - start), n))
+        means.append(change[drawn].mean(axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Difference(float(change.mean()), float(low), float(high))
+
+
+def _same_shape(right: NDArray[np.bool_], reference: NDArray[np.bool_]) -> None:
+    if right.shape != reference.shape or right.size == 0:
+        raise ValueError(f"{right.shape} and {reference.shape}: not the same samples, or none")
