@@ -6,6 +6,7 @@ per bin is a matrix product, so that hundreds of small fits take as long as one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,16 @@ class Parts:
     def rows(self, chosen: NDArray[np.int64]) -> Parts:
         """Some of the mixtures."""
         return Parts(self.weight[chosen], self.mean[chosen], self.variance[chosen])
+
+    @classmethod
+    def concatenated(cls, rows: Sequence[Parts]) -> Parts:
+        """The mixtures of several, one after the other."""
+        names = ("weight", "mean", "variance")
+        return cls(*(np.concatenate([getattr(part, name) for part in rows]) for name in names))
+
+    def joined(self, other: Parts) -> Parts:
+        """These mixtures and others."""
+        return Parts.concatenated([self, other])
 
     def put(self, chosen: NDArray[np.int64], rows: Parts) -> None:
         """Replace some of the mixtures."""

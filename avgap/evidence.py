@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
 DIP_P_NEEDED = 0.05
-VALLEY_P_NEEDED = 0.01
+VALLEY_P_NEEDED = 0.01  # for no warning
 SAMPLES_NEEDED = 50
 GROUP_NEEDED = 10  # samples in the smallest component
 _GRID = 201  # points between two means at which the least density is looked for
@@ -46,7 +46,7 @@ def diagnose(
         "valley_p": valley,
         "overlap": bins.mean_of(np.minimum(w, 1 - w)),
         "contradiction": contradiction(bins, w),
-        "supported": supported(mixture, bics, dip_p, valley, bins.n),
+        "supported": supported(mixture, bics, dip_p, bins.n),
         "imbalanced_share": bins.mean_of(w),
     }
     return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
@@ -63,33 +63,26 @@ def delta_bic(bics: Mapping[int, float], k: int) -> float:
     return min((bics[j] for j in bics if j < k), default=bics[k]) - bics[k]
 
 
-def supported(
-    mixture: Mixture, bics: Mapping[int, float], dip_p: float, valley: float, n: int
-) -> bool:
+def supported(mixture: Mixture, bics: Mapping[int, float], dip_p: float, n: int) -> bool:
     """Whether N gaps support the groups of a mixture; one component claims none, and is.
 
     ΔBIC alone splits any heavy-tailed peak. So the groups must also be apart: every leaning
-    component from the balanced one, with a valley (its p-value) between them, or, of two
-    components, by the dip test. And there must be enough of them, in all and in the smallest group.
+    component from the balanced one, or, of two components, by the dip test. And there must be
+    enough of them, in all and in the smallest group.
     """
     k = len(mixture.components)
     if k == 1:
         return True
     smallest = n * min(component.weight for component in mixture.components.values())
     enough = n >= SAMPLES_NEEDED and smallest >= GROUP_NEEDED
-    parted = mixture.separation >= SEPARATION_NEEDED and valley < VALLEY_P_NEEDED
-    apart = parted or (k == 2 and dip_p < DIP_P_NEEDED)
+    apart = mixture.separation >= SEPARATION_NEEDED or (k == 2 and dip_p < DIP_P_NEEDED)
     return enough and apart and delta_bic(bics, k) > DELTA_BIC_NEEDED
 
 
 def choose(bins: Bins, mixtures: Mapping[int, Mixture], bics: Mapping[int, float]) -> int:
     """The number of components of lowest BIC among those that are supported."""
     dip_p = dip_test(ordered(bins)).p
-    good = [
-        k
-        for k, mixture in mixtures.items()
-        if supported(mixture, bics, dip_p, valley_p(bins, mixture), bins.n)
-    ]
+    good = [k for k, m in mixtures.items() if supported(m, bics, dip_p, bins.n)]
     return min(good, key=lambda k: bics[k])
 
 
@@ -165,7 +158,13 @@ def _about_support(
     mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
 ) -> list[str]:
     if diagnostics["supported"]:
-        return []
+        flat = diagnostics["valley_p"] >= VALLEY_P_NEEDED and diagnostics["dip_p"] >= DIP_P_NEEDED
+        if len(mixture.components) == 1 or not flat:
+            return []
+        return [
+            f"there is no clear valley between the groups (p = {diagnostics['valley_p']:.2g}): "
+            "one flat or skewed peak would look the same"
+        ]
     count, n = summary.NUMBERS[len(mixture.components)], fit["n_samples"]
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:

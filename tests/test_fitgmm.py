@@ -215,3 +215,20 @@ def test_any_number_of_components_is_written_drawn_and_read(tmp_path, components
     assert len(done.verdict.split("\n\n")[0].splitlines()) == 3
     assert done.stamp.parameters["components"] == components
     assert plot.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_component_more_is_never_less_likely(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shapes = [
+        rng.normal(0, 0.1, 800),
+        np.r_[rng.normal(0.0056, 0.11, 686), rng.normal(0.6966, 0.117, 114)],
+        np.r_[rng.normal(0, 0.05, 500), rng.normal(0, 0.3, 300)],
+        rng.laplace(0, 0.1, 800),
+        rng.uniform(-0.5, 0.5, 800),
+        np.r_[rng.normal(-0.6, 0.1, 100), rng.normal(0, 0.1, 600), rng.normal(0.6, 0.1, 100)],
+    ]
+    gap = shapes[seed].clip(-1, 1)
+    likelihoods = [fit_mixture(gap, k).fit["log_likelihood"] for k in (1, 2, 3)]
+    assert likelihoods[1] >= likelihoods[0] - 1e-6
+    assert likelihoods[2] >= likelihoods[1] - 1e-6
