@@ -511,6 +511,15 @@ ByColumns = Annotated[
         show_default=False,
     ),
 ]
+Reference = Annotated[
+    str | None,
+    Option(
+        "--reference",
+        metavar="GROUP",
+        help="The group that others are compared with, of many runs; default: the first.",
+        show_default=False,
+    ),
+]
 TrajectoriesFile = Annotated[
     Path | None,
     Option(

@@ -10,6 +10,7 @@ from avgap.cli.common import STDOUT, command_line, one_result
 from avgap.errors import UsageError
 
 if TYPE_CHECKING:
+    from avgap.report.comparison import Comparison
     from avgap.report.runview import RunView
 
 
@@ -18,6 +19,7 @@ def report(
     output: options.ReportOutput = None,
     format: options.ReportFormat = None,
     by: options.ByColumns = None,
+    reference: options.Reference = None,
     trajectories: options.TrajectoriesFile = None,
     cache: options.CacheHint = None,
     verify: options.Verify = False,
@@ -27,7 +29,8 @@ def report(
     """⑦ Describe an artifact, or report on runs and on any model's gaps.
 
     One file: what it is, where from, a summary. Run folders, or gaps with their mixture: words and
-    tables, or with -o a page, tables or figures.
+    tables, or with -o a page, tables or figures. Several run folders, or a folder of them, are
+    compared over seeds in the terminal.
 
     \b
     avgap report run/gaps.h5
@@ -45,6 +48,14 @@ def report(
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
+    plain = output is None and format is None and not by and trajectories is None
+    if reference is not None and not plain:
+        raise UsageError("--reference compares runs in the terminal", (), "without -o and --format")
+    from avgap.report.comparison import compare, is_many
+
+    if plain and (reference is not None or is_many(paths)):
+        _compare(compare(paths, reference), as_json=as_json)
+        return
     kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by
 
@@ -58,6 +69,15 @@ def report(
     target = [] if output is None else ["-o", Path(output) if output != STDOUT else output]
     made_by = command_line("report", *paths, *target, *words)
     _give(views, output, kind, made_by, as_json=as_json)
+
+
+def _compare(found: Comparison, *, as_json: bool) -> None:
+    for line in found.left_out:
+        console.warn(f"left out: {line}")
+    drawn = [console.table(list(t.columns), t.rows, t.title) for t in found.tables]
+    tables = [table._asdict() for table in found.tables]
+    data = {"tables": tables, "left_out": found.left_out}
+    console.result("\n\n".join(drawn), data, as_json=as_json)
 
 
 def _kind(output: str | None, format: str | None, *, as_json: bool) -> str | None:

@@ -1,0 +1,86 @@
+"""Trainings that differ in nothing but the seed, under short names that tell groups apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from avgap.report.trainings import Training
+
+# Not the same in every method by nature: how it is trained, and for how long.
+_OWN = ("epochs", "loss", "method", "steps")
+
+
+@dataclass(frozen=True)
+class SeedGroup:
+    """Trainings of equal settings by seed. name: the method, and the settings that differ."""
+
+    name: str
+    trainings: dict[tuple[int, ...], Training]
+
+
+def group_by_settings(
+    trainings: Sequence[Training],
+) -> tuple[dict[tuple[str, str], list[SeedGroup]], list[str]]:
+    """Groups by (cache, split), in the order found; and the trainings of a seed that was there.
+
+    The second part names each of those, which is not counted.
+    """
+    tables: dict[tuple[str, str], dict[str, list[Training]]] = {}
+    for training in trainings:
+        settings = json.dumps([training.method, training.settings], sort_keys=True)
+        table = tables.setdefault((training.cache, training.split), {})
+        table.setdefault(settings, []).append(training)
+    twice: list[str] = []
+    found = {}
+    for key, table in tables.items():
+        names = group_names([members[0] for members in table.values()])
+        groups = zip(names, table.values(), strict=True)
+        found[key] = [SeedGroup(name, _by_seed(members, twice)) for name, members in groups]
+    return found, twice
+
+
+def _by_seed(members: list[Training], twice: list[str]) -> dict[tuple[int, ...], Training]:
+    by_seed: dict[tuple[int, ...], Training] = {}
+    for training in members:
+        first = by_seed.setdefault(training.seed, training)
+        if first is not training:
+            twice.append(f"{training.path}: settings and seed of {first.path}")
+    return dict(sorted(by_seed.items()))
+
+
+def group_names(members: Sequence[Training]) -> list[str]:
+    """A name for each: its method, then what differs from others of the method, or in training."""
+    training = _differing([_trained(member) for member in members])
+    names = []
+    for member in members:
+        alike = [other.settings for other in members if other.method == member.method]
+        own = {name: member.settings.get(name) for name in _differing(alike)}
+        trained = _trained(member)
+        shown = own | {name: trained[name] for name in training if name in trained}
+        words = [f"{name.removeprefix('set_')}={_short(v)}" for name, v in shown.items()]
+        names.append(" ".join([member.method, *words]))
+    return names
+
+
+def _trained(member: Training) -> dict[str, Any]:
+    """How the first stage trained, as far as all methods share it."""
+    values = member.stages[0].stamp.parameters
+    hidden = ("seed", "phase", "log_test", *_OWN)
+    return {n: v for n, v in values.items() if n not in hidden and not n.startswith("set_")}
+
+
+def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """The names that not all have with one value, in their order."""
+    names = dict.fromkeys(name for values in settings for name in values)
+    return [n for n in names if len({json.dumps(values.get(n)) for values in settings}) > 1]
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
