@@ -36,10 +36,10 @@ BATCH = 64
 def once(table: Path, cache: Path, epochs: int) -> None:
     """Prepare, read, and gather every batch of every epoch."""
     bench_prepare.run_prepare(table, cache, workers=1)
-    data = resident(open_cache(cache).split("train"), torch.device("cpu"))
+    data = resident(open_cache(cache), "train", torch.device("cpu"))
     for epoch in range(epochs):
         order = torch.randperm(len(data), generator=generator("cpu", 0, epoch))
-        for _ in batches(data, order, BATCH):
+        for _ in batches(data, order.split(BATCH)):
             pass
 
 
