@@ -240,7 +240,9 @@ def _question(
     if isinstance(source, GmmFile):
         inputs["gmm"] = source.stamp.digest
     else:
-        values |= {f"fit_{name}": value for name, value in parameters(source).items()}
+        # No round bootstraps for its answer: standard errors change no weight.
+        asked = {name: value for name, value in parameters(source).items() if name != "bootstrap"}
+        values |= {f"fit_{name}": value for name, value in asked.items()}
     return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
 
 

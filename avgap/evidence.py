@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
 DIP_P_NEEDED = 0.05
-VALLEY_P_NEEDED = 0.01  # for no warning
+VALLEY_P_NEEDED = 0.01  # to say that there is a valley
 SAMPLES_NEEDED = 50
 GROUP_NEEDED = 10  # samples in the smallest component
 _GRID = 201  # points between two means at which the least density is looked for
@@ -35,9 +35,11 @@ def diagnose(
     of every smaller one. separation: see Mixture. delta_bic: the best BIC of fewer components less
     this one's; 0 of one. dip_p: see unimodality. overlap: the expected share of samples put on the
     wrong side of balanced and imbalanced. valley_p, contradiction, supported: see there.
+    separation_alone: supported, though neither the dip test nor a valley says so.
     """
     k, w = len(mixture.components), mixture.posterior(bins.value)
     dip_p, valley = dip_test(ordered(bins)).p, valley_p(bins, mixture)
+    good = supported(mixture, bics, dip_p, bins.n)
     diagnostics = {
         "separation": mixture.separation,
         "bic": [bics[number] for number in sorted(bics)],
@@ -46,7 +48,10 @@ def diagnose(
         "valley_p": valley,
         "overlap": bins.mean_of(np.minimum(w, 1 - w)),
         "contradiction": contradiction(bins, w),
-        "supported": supported(mixture, bics, dip_p, bins.n),
+        "supported": good,
+        "separation_alone": (
+            good and k > 1 and dip_p >= DIP_P_NEEDED and valley >= VALLEY_P_NEEDED
+        ),
         "imbalanced_share": bins.mean_of(w),
     }
     return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
@@ -157,14 +162,13 @@ def _warnings(
 def _about_support(
     mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
 ) -> list[str]:
-    if diagnostics["supported"]:
-        flat = diagnostics["valley_p"] >= VALLEY_P_NEEDED and diagnostics["dip_p"] >= DIP_P_NEEDED
-        if len(mixture.components) == 1 or not flat:
-            return []
+    if diagnostics["separation_alone"]:
         return [
             f"there is no clear valley between the groups (p = {diagnostics['valley_p']:.2g}): "
             "one flat or skewed peak would look the same"
         ]
+    if diagnostics["supported"]:
+        return []
     count, n = summary.NUMBERS[len(mixture.components)], fit["n_samples"]
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:

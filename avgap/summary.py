@@ -65,6 +65,8 @@ def _judgement(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:
     count = NUMBERS[len(mixture.components)]
     if not diagnostics["supported"]:
         return f"{count} groups are NOT supported"
+    if diagnostics.get("separation_alone", False):
+        return f"the {count} groups may be one flat peak"
     if diagnostics["separation"] >= WELL_SEPARATED:
         return f"the {count} groups are well separated"
     return f"the {count} groups are there, but overlap"

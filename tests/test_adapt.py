@@ -296,7 +296,9 @@ def test_the_components_of_every_round_are_those_asked_for(
     assert call(*line).exit_code == 0
     for step in (1, 2):
         assert len(json.loads(Path(f"a/step-0{step}/gmm.json").read_text())["components"]) == roles
-    assert read_stamp(Path("a/checkpoint.pt")).parameters["fit_components"] == roles
+    parameters = read_stamp(Path("a/checkpoint.pt")).parameters
+    assert parameters["fit_components"] == roles
+    assert "fit_bootstrap" not in parameters  # no round bootstraps
     text = fails(2, "adapt", *START, "-o", "b", "--gmm", "run/gmm.json", "--components", components)
     assert text == "error: --gmm is a mixture already, --components fits one: choose one\n"
 

@@ -27,6 +27,12 @@ def test_weak_evidence_is_said_aloud():
     assert "two groups are NOT supported: separation 0.4 σ" in summary.verdict(MIXTURE, weak, 10)
 
 
+def test_the_verdict_does_not_tell_groups_without_a_valley_from_a_flat_peak():
+    alone = {**STRONG, "dip_p": 0.6, "separation_alone": True}
+    told = summary.verdict(MIXTURE, alone, 10)
+    assert "the two groups may be one flat peak: separation 3.2 σ" in told
+
+
 def test_every_sample_is_counted_once():
     gap = np.array([-1.0, -0.3, 0.0, 0.1, 0.3, 0.7, 0.7, 1.0])
     counts = [int(line.split()[3]) for line in summary.histogram(gap).splitlines()[1:]]
