@@ -31,6 +31,8 @@ def start(device: torch.device) -> torch.device:
     A GPU without a number becomes the one of this process's place on its host.
     """
     if not dist.is_torchelastic_launched():
+        if device.type == "cuda" and device.index is not None:
+            torch.cuda.set_device(device)  # the current stream is one of the current device
         return device
     if device.type == "cuda":
         if device.index is None:

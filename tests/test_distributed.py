@@ -149,3 +149,13 @@ def test_one_process_is_the_first_and_shares_with_nobody() -> None:
     assert distributed.total(tensor) is not None
     assert distributed.gathered(tensor) is tensor
     assert distributed.from_first(lambda: 7) == 7
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("cuda:1", ["cuda:1"]), ("cuda", []), ("cpu", [])])
+def test_a_gpu_with_a_number_becomes_the_current_one(
+    monkeypatch: pytest.MonkeyPatch, name: str, chosen: list[str]
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: seen.append(str(device)))
+    assert str(distributed.start(torch.device(name))) == name
+    assert seen == chosen
