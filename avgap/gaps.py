@@ -18,10 +18,11 @@ from avgap.device import choose_device, choose_precision, place
 from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
 from avgap.gapfile import Collected, Gaps, read_gaps, write_gaps
-from avgap.inference import BATCH_SIZE, predict, predict_together
+from avgap.inference import predict, predict_together
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import modality_gap, true_class_prob
 from avgap.run import check_fits
+from avgap.settings import INFERENCE_BATCH_SIZE
 
 _COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for
 
@@ -113,7 +114,7 @@ class GapPass:
 def _rounding(table: Gaps, model: AudioVisual, data: Resident, image_size: int) -> str:
     """How far the bf16 gaps of a table are from those in fp32, over its first samples."""
     rows = range(min(len(data), _COMPARED))
-    exact = predict(model, data, image_size, BATCH_SIZE, "fp32", rows)
+    exact = predict(model, data, image_size, INFERENCE_BATCH_SIZE, "fp32", rows)
     label = data.label[: len(rows)]
     gap = modality_gap(exact.audio.double(), exact.visual.double(), label).cpu().numpy()
     distance = np.abs(table.gap[: len(rows)] - gap)
@@ -128,7 +129,7 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    size = options.batch_size or BATCH_SIZE
+    size = options.batch_size or INFERENCE_BATCH_SIZE
     with losses_told():
         out = predict_together(model, data, image_size, size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()

@@ -10,8 +10,6 @@ from avgap.data.resident import Resident, stretches
 from avgap.device import autocast
 from avgap.models.audiovisual import AudioVisual, Logits
 
-BATCH_SIZE = 256
-
 
 @torch.inference_mode()
 def predict(

@@ -49,6 +49,7 @@ class Folder:
     _digest: str = ""
     _pending: Future[None] | None = None
     _writer: ThreadPoolExecutor | None = field(default=None, repr=False)
+    _kept: Checkpoint | None = field(default=None, repr=False)
     _events: Callable[[dict[str, Any]], None] = lambda record: None
 
     @property
@@ -106,6 +107,7 @@ class Folder:
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.result()
+        self._kept = None
 
     def save(self, trainee: Trainee, *, complete: bool, started: float) -> None:
         """Copy the state after an epoch, and have it written while training goes on."""
@@ -131,6 +133,8 @@ class Folder:
             list(trainee.history),
             state,
         )  # fmt: skip
+        # Pinned memory is given back by this thread, not by the writer amid a capture.
+        self._kept = last
         self._pending = self._writer.submit(self._write, last)
         self._events(trainee.history[-1])
 

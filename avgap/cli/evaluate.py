@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avgap import console, options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
+from avgap.settings import INFERENCE_BATCH_SIZE
 
 
 def evaluate(
@@ -12,7 +13,7 @@ def evaluate(
     output: options.OutputOrStdout,
     split: options.Split = "test",
     save_predictions: options.SavePredictions = None,
-    batch_size: options.InferenceBatchSize = 256,
+    batch_size: options.InferenceBatchSize = INFERENCE_BATCH_SIZE,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     force: options.Force = False,

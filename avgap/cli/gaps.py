@@ -9,6 +9,7 @@ import typer
 from avgap import console, options
 from avgap.cli.common import STDOUT, command_line, finished, given, one_result
 from avgap.errors import UsageError
+from avgap.settings import INFERENCE_BATCH_SIZE
 
 _WAYS = ("avgap gaps CACHE --checkpoint FILE -o GAPS", "avgap gaps --predictions FILE -o GAPS")
 
@@ -21,7 +22,7 @@ def gaps(
     predictions: options.Predictions = None,
     split: options.Split = "train",
     logits: options.Logits = False,
-    batch_size: options.InferenceBatchSize = 256,
+    batch_size: options.InferenceBatchSize = INFERENCE_BATCH_SIZE,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     force: options.Force = False,

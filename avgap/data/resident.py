@@ -1,7 +1,7 @@
 """A split held where there is room for it, for a whole run: nothing is decoded or read twice.
 
 Three places, the same batches from each: `device` (a gather on the device), `host` (gathered by a
-thread into pinned memory and copied while the last batch is computed) and `file` (the same, from
+thread into pinned memory while the last batch is computed, then copied) and `file` (the same, from
 the cache itself, memory-mapped). On a CPU device and host are one.
 """
 

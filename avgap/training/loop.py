@@ -18,10 +18,10 @@ from avgap.console import Epochs, notice
 from avgap.data.augment import Crops
 from avgap.data.resident import Resident, batches, generator, make_room
 from avgap.errors import InputError
-from avgap.inference import BATCH_SIZE, predict
+from avgap.inference import predict
 from avgap.methods import Epoch, Method, Now
 from avgap.models.audiovisual import AudioVisual
-from avgap.settings import Running, Training
+from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
 from avgap.training.lesson import Lesson
 from avgap.training.optimizer import make_optimizer, set_rate
 from avgap.training.schedule import learning_rate
@@ -231,9 +231,11 @@ class _Loop:
 
 def accuracy(model: AudioVisual, data: Resident, stage: Stage) -> dict[str, float]:
     """Accuracy of fused, audio and visual on a split, its samples shared among the processes."""
-    rows = distributed.my_rows(len(data), BATCH_SIZE)
+    rows = distributed.my_rows(len(data), INFERENCE_BATCH_SIZE)
     distributed.share_buffers(model)
-    logits = predict(model, data, stage.image_size, BATCH_SIZE, stage.settings.precision, rows)
+    logits = predict(
+        model, data, stage.image_size, INFERENCE_BATCH_SIZE, stage.settings.precision, rows
+    )
     label = data.label[rows.start : rows.stop]
     outputs = {"fused": logits.fused, "audio": logits.audio, "visual": logits.visual}
     right = torch.stack([(z.argmax(dim=1) == label).double().sum() for z in outputs.values()])

@@ -24,9 +24,9 @@ from avgap.data.augment import whole_frames
 from avgap.data.resident import InMemory, Resident
 from avgap.device import autocast, choose_device, place
 from avgap.gaps import GapPass, measure
-from avgap.inference import BATCH_SIZE
 from avgap.models import Description, build
 from avgap.models.audiovisual import Statistics
+from avgap.settings import INFERENCE_BATCH_SIZE
 
 SHAPE = 257, 188
 
@@ -58,10 +58,10 @@ def main() -> None:
     pass_ = GapPass({}, {}, precision=options.precision)
     ready = [
         (
-            held.audio[a : a + BATCH_SIZE].float(),
-            whole_frames(held.visual[a : a + BATCH_SIZE], size),
+            held.audio[a : a + INFERENCE_BATCH_SIZE].float(),
+            whole_frames(held.visual[a : a + INFERENCE_BATCH_SIZE], size),
         )
-        for a in range(0, n, BATCH_SIZE)
+        for a in range(0, n, INFERENCE_BATCH_SIZE)
     ]
 
     @torch.inference_mode()
