@@ -68,3 +68,9 @@ def test_the_terminal_shows_the_comparison_of_a_folder_of_runs(out):
     assert result.exit_code == 0, result.output
     assert "Against concat" in result.stdout
     assert not is_many([out / "concat" / "seed-0"])
+
+
+def test_a_folder_of_runs_is_not_reported_as_if_it_were_one(out, tmp_path):
+    for options in (["--format", "md"], ["-o", tmp_path / "page.html"]):
+        assert "holds several runs" in fails(2, "report", out, *options)
+    assert not (tmp_path / "page.html").exists()

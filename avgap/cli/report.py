@@ -56,6 +56,12 @@ def report(
     if plain and (reference is not None or is_many(paths)):
         _compare(compare(paths, reference), as_json=as_json)
         return
+    if len(paths) == 1 and is_many(paths):
+        raise UsageError(
+            f"{paths[0]} holds several runs, which are compared in the terminal or with --json",
+            ["-o, --format, --by and --trajectories are of single runs"],
+            f"{command_line('report', paths[0])}, or name the run folders",
+        )
     kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by
 

@@ -15,8 +15,10 @@
 avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
 measure() { # CHECKPOINTS FOLDER: test metrics of the last epoch and of the best on validation
-    avgap evaluate "$cache" --checkpoint "$1/best.pt" -o "$2/metrics-best.json" &&
-        avgap evaluate "$cache" --checkpoint "$1/checkpoint.pt" -o "$2/metrics.json"
+    avgap evaluate "$cache" --checkpoint "$1/best.pt" \
+        --save-predictions "$2/predictions-best.h5" -o "$2/metrics-best.json" &&
+        avgap evaluate "$cache" --checkpoint "$1/checkpoint.pt" \
+            --save-predictions "$2/predictions.h5" -o "$2/metrics.json"
 }
 
 usage() {
