@@ -15,7 +15,14 @@ from runs import WARMUP, gaps_of, write_table
 from avgap.data.cache import open_cache
 from avgap.gapfile import Gaps, read_gaps
 from avgap.mixture import Component, Mixture
-from avgap.report.gallery import clips_of, galleries, imbalance, planted_auc, samples
+from avgap.report.gallery import (
+    clips_of,
+    galleries,
+    imbalance,
+    planted_auc,
+    planted_precision,
+    samples,
+)
 from avgap.report.pictures import picture_of_spectrogram, strip_of_frames
 
 
@@ -53,6 +60,8 @@ def test_planted_auc_is_that_of_the_posterior_against_the_known_truth(cache, tmp
     # P(spoiled above clean) = (14·44 + ½·(14·1 + 1·44)) / (15·45)
     expected = (14 * 44 + (14 + 44) / 2) / (15 * 45)
     assert planted_auc(Gaps(gap=gap, id=ids), mixture, clips) == pytest.approx(expected)
+    # Of the 15 of highest posterior 14 are spoiled.
+    assert planted_precision(Gaps(gap=gap, id=ids), mixture, clips) == pytest.approx(14 / 15)
 
 
 def test_samples_of_one_balanced_group_are_ranked_by_the_size_of_their_gap():

@@ -126,14 +126,32 @@ def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
 
     Ranked by the log-odds, of which the posterior is a monotone function: see imbalance.
     """
-    if table.id is None or not set(table.id) <= set(clips.corrupt):
-        return None
-    truth = np.array([clips.corrupt[id] != "" for id in table.id])
-    if truth.all() or not truth.any():
+    truth = _planted(table, clips)
+    if truth is None:
         return None
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(truth, imbalance(table.gap, mixture)))
+
+
+def planted_precision(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
+    """Of as many samples of highest posterior as are spoiled, the share that is; None as the AUC.
+
+    At that number precision and recall are one.
+    """
+    truth = _planted(table, clips)
+    if truth is None:
+        return None
+    order = np.argsort(-imbalance(table.gap, mixture), kind="stable")
+    return float(truth[order[: truth.sum()]].mean())
+
+
+def _planted(table: Gaps, clips: Clips) -> NDArray[np.bool_] | None:
+    """Which samples are known to be spoiled, (N,); None: unknown, or all of them, or none."""
+    if table.id is None or not set(table.id) <= set(clips.corrupt):
+        return None
+    truth = np.array([clips.corrupt[id] != "" for id in table.id])
+    return None if truth.all() or not truth.any() else truth
 
 
 def samples(

@@ -117,6 +117,13 @@ class RunView:
         return gallery.planted_auc(self.first.gaps, self.mixture, self.clips)
 
     @cached_property
+    def planted_precision(self) -> float | None:
+        """Of as many samples of highest first posterior as are spoiled, the share that is."""
+        if self.clips is None or self.first is None or self.mixture is None:
+            return None
+        return gallery.planted_precision(self.first.gaps, self.mixture, self.clips)
+
+    @cached_property
     def samples(self) -> Samples | None:
         """What is broken down."""
         if self.first is None:
@@ -203,6 +210,7 @@ class RunView:
             "trajectories": None if self.trajectories is None else self.trajectories.as_dict(),
             "votes": None if self.votes is None else self.votes.as_dict(),
             "planted_auc": self.planted_auc,
+            "planted_precision": self.planted_precision,
         }
 
 

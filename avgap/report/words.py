@@ -88,9 +88,10 @@ def _accuracy(view: RunView) -> list[str]:
 
 
 def _truth(view: RunView) -> list[str]:
-    if view.planted_auc is None:
+    if view.planted_auc is None or view.planted_precision is None:
         return []
     return [
         "The clips spoiled on purpose are known here: the posterior finds them with ROC AUC "
-        f"{view.planted_auc:.3f} (1 is perfect, 0.5 is chance)."
+        f"{view.planted_auc:.3f} (1 is perfect, 0.5 is chance); taking as many as were spoiled, "
+        f"{100 * view.planted_precision:.0f} % of them are."
     ]
