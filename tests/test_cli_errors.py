@@ -90,7 +90,8 @@ def test_an_input_that_is_missing_broken_or_another_is_told_and_nothing_is_writt
             "equal.csv",
             "error: all 2 gaps are equal (0.1)\n"
             "  more than one component needs gaps that differ\n"
-            "  try: --components 1; or a longer warm-up, or look at the scores: avgap report GAPS\n",
+            "  try: --components 1; or a longer warm-up, or look at the scores: "
+            "avgap report GAPS\n",
         ),
     ],
 )
