@@ -99,9 +99,7 @@ def evaluate(
         stamp = from_first(lambda: artifact.settle(Path(output), question, force=force))
     done = predictions is None or pass_.settle(predictions, force=force) is not None
     if stamp is not None and done:
-        body = artifact.read_json(Path(output))
-        body = {key: value for key, value in body.items() if key not in stamp.as_dict()}
-        return Evaluated(stamp, body, str(output), up_to_date=True)
+        return _there(stamp, Path(output))
 
     model = place(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
@@ -123,6 +121,13 @@ def evaluate(
     if str(output) != STANDARD_STREAM:
         from_first(lambda: artifact.write_text(Path(output), result.text))
     return result
+
+
+def _there(stamp: Stamp, output: Path) -> Evaluated:
+    """The metrics that answer this question already."""
+    content = artifact.read_json(output)
+    body = {key: value for key, value in content.items() if key not in stamp.as_dict()}
+    return Evaluated(stamp, body, str(output), up_to_date=True)
 
 
 def _body(cache: Cache, checkpoint: Checkpoint, split: str, table: Gaps) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def test_latex_compiles(run, tmp_path):
     whole = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{r}\end{document}"
     (tmp_path / "whole.tex").write_text(whole)
     command = ["pdflatex", "-halt-on-error", "whole.tex"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "whole.pdf").stat().st_size > 0
 
 
 def test_csv_has_a_row_per_sample(run, tmp_path):
