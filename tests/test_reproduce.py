@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import shutil
@@ -16,7 +17,7 @@ from avgap.cli import app
 from avgap.methods.registry import METHODS
 
 SCRIPTS = Path(__file__).parents[1] / "docs" / "reproduce"
-TABLES = ["table1.sh", "table2.sh", "table3.sh"]
+TABLES = ["table1.sh", "table2.sh", "table3.sh", "controls.sh", "sweep.sh"]
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 # In place of python: notes each avgap line and its device, makes what the line would, or fails.
 PRETENDER = """#!/bin/sh
@@ -73,7 +74,7 @@ def test_the_first_table_has_every_method_and_the_papers_own(call):
     assert trained == list(METHODS)
     assert all("--seed 3 " in f"{line} " for line in lines if "--epochs 70" in line)
     rows = [line.split(" | ")[0].strip("| ") for line in done.stdout.splitlines()[2:]]
-    assert rows == [*METHODS, "adaptive", "adaptive-best"]
+    assert rows == [*METHODS, "adaptive", "best"]
     assert "| concat | 1 | 50.0" in done.stdout
 
 
@@ -116,7 +117,29 @@ def test_each_gpu_has_its_share(call):
     done, lines = call("table2.sh", "--seeds", "0 1", "--gpus", "3")
     assert done.returncode == 0, done.stderr
     shares = [line.split()[0] for line in lines if " adapt " in line]
-    assert sorted(shares) == ["cuda:0"] * 6 + ["cuda:1"] * 5 + ["cuda:2"] * 5
+    assert sorted(shares) == ["cuda:0"] * 4 + ["cuda:1"] * 3 + ["cuda:2"] * 3
+
+
+@pytest.mark.parametrize("lengths", ["30 4 10", "10 4 5"])
+def test_every_setting_of_the_sweep_trains_for_the_same_number_of_epochs(call, lengths):
+    done, lines = call("sweep.sh", "--seeds", "0", "--lengths", lengths)
+    assert done.returncode == 0, done.stderr
+    warm, rounds, epochs = (int(length) for length in lengths.split())
+    spent = {}
+    for words in map(shlex.split, lines):
+        at = dict(itertools.pairwise(words))
+        if words[1] in ("warmup", "adapt"):
+            run = at["-o"].split("/")[1]
+            spent[run] = spent.get(run, 0) + int(at.get("--steps", 1)) * int(at["--epochs"])
+    assert len(spent) == 32
+    assert set(spent.values()) == {warm + rounds * epochs}
+    assert any("--preset best --gamma 0.3" in line for line in lines)
+
+
+def test_a_sweep_whose_rounds_would_not_be_equally_long_says_so(call):
+    done, _ = call("sweep.sh", "--seeds", "0", "--names", "rounds-10", "--lengths", "10 4 4")
+    assert done.returncode == 1
+    assert "error: 16 epochs are not 10 rounds of the same length" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -125,6 +148,8 @@ def test_each_gpu_has_its_share(call):
         (["--names", "concat ogm"], "unknown name ogm"),
         (["--sedes", "1"], "what is --sedes?"),
         (["--gpus", "two"], "two is no number"),
+        (["--lengths", "30 4"], "--lengths are three numbers"),
+        (["--lengths", "30 4 ten"], "ten is no number"),
         (["--task"], "--task needs a value"),
     ],
 )

@@ -1,8 +1,11 @@
-# Sourced by table1.sh, table2.sh and table3.sh: a list of runs, each a name and a seed.
+# Sourced by table1.sh, table2.sh, table3.sh, controls.sh and sweep.sh: a list of runs, each a
+# name and a seed.
 #
-#   tableN.sh CACHE OUT [--seeds "0 1 2 3 4"] [--names "NAME …"] [--gpus N | --task I | --count]
-#             [-- OPTIONS OF TRAINING…]
+#   tableN.sh CACHE OUT [--seeds "0 1 2 3 4"] [--names "NAME …"] [--lengths "30 4 10"]
+#             [--gpus N | --task I | --count] [-- OPTIONS OF TRAINING…]
 #
+# --lengths "W R E": W epochs of warm-up, then R rounds of E epochs; whatever is not adapted is
+# trained for all W + R · E. The scripts may share one OUT: a name means the same run in each.
 # --gpus N: N runs at a time, one on each GPU. --task I: run number I alone, from 0, as for
 #   sbatch --array="0-$(($(tableN.sh CACHE OUT --count) - 1))" … tableN.sh CACHE OUT --task "$SLURM_ARRAY_TASK_ID"
 # --count: how many runs there are. OPTIONS go to every training from random weights, such as
@@ -14,6 +17,21 @@
 
 avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
+from_scratch() { # METHOD SEED FOLDER: the method for all epochs
+    avgap baseline "$1" "$cache" -o "$3/baseline" --epochs $((warm + rounds * epochs)) \
+        --seed "$2" --log-test $training &&
+        measure "$3/baseline" "$3"
+}
+
+adapted() { # SEED FOLDER "OPTIONS OF WARM-UP" OPTIONS OF ADAPT…: warm-up, then the rounds
+    avgap warmup "$cache" -o "$2/warmup" --epochs "$warm" --seed "$1" --log-test $3 $training || return
+    place=$2
+    shift 3
+    avgap adapt "$cache" --checkpoint "$place/warmup/checkpoint.pt" -o "$place/adapt" \
+        --steps "$rounds" --epochs "$epochs" "$@" &&
+        measure "$place/adapt" "$place"
+}
+
 measure() { # CHECKPOINTS FOLDER: test metrics of the last epoch and of the best on validation
     avgap evaluate "$cache" --checkpoint "$1/best.pt" \
         --save-predictions "$2/predictions-best.h5" -o "$2/metrics-best.json" &&
@@ -22,24 +40,26 @@ measure() { # CHECKPOINTS FOLDER: test metrics of the last epoch and of the best
 }
 
 usage() {
-    echo "usage: $0 CACHE OUT [--seeds \"0 1\"] [--names \"NAME …\"] [--gpus N | --task I | --count] [-- OPTIONS…]" >&2
+    echo "usage: $0 CACHE OUT [--seeds \"0 1\"] [--names \"NAME …\"] [--lengths \"30 4 10\"] [--gpus N | --task I | --count] [-- OPTIONS…]" >&2
     [ $# -eq 0 ] || echo "$1" >&2
     exit 2
 }
 
 read_arguments() { # sets cache, out, seeds, names, gpus, task, count, training
     [ $# -ge 2 ] || usage
-    cache=$1 out=$2 seeds="0 1 2 3 4" gpus="" task="" count="" training="" known=" $names "
+    cache=$1 out=$2 seeds="0 1 2 3 4" lengths="30 4 10" gpus="" task="" count="" training=""
+    known=" $names "
     shift 2
     while [ $# -gt 0 ]; do
         case $1 in
         --count) count=yes ;;
         --) shift; training="$*"; break ;;
-        --seeds | --names | --gpus | --task)
+        --seeds | --names | --lengths | --gpus | --task)
             [ $# -ge 2 ] || usage "$1 needs a value"
             case $1 in
             --seeds) seeds=$2 ;;
             --names) names=$2 ;;
+            --lengths) lengths=$2 ;;
             --gpus) gpus=$2 ;;
             --task) task=$2 ;;
             esac
@@ -52,9 +72,12 @@ read_arguments() { # sets cache, out, seeds, names, gpus, task, count, training
     for name in $names; do
         case $known in *" $name "*) ;; *) usage "unknown name $name; known:$known" ;; esac
     done
-    for value in $gpus $task $seeds; do
+    for value in $gpus $task $seeds $lengths; do
         case $value in *[!0-9]*) usage "$value is no number" ;; esac
     done
+    set -- $lengths
+    [ $# -eq 3 ] || usage "--lengths are three numbers, as in \"30 4 10\""
+    warm=$1 rounds=$2 epochs=$3
 }
 
 runs() { # every run as NUMBER NAME SEED, seed after seed, so that early results compare

@@ -8,9 +8,7 @@ names="sgd-reset adam-reset sgd-same adam-same"
 
 run() { # NAME SEED FOLDER
     case $1 in *-same) state=--keep-optimizer ;; *) state="" ;; esac
-    avgap warmup "$cache" -o "$3/warmup" --epochs 30 --seed "$2" --optimizer "${1%-*}" $training &&
-        avgap adapt "$cache" --checkpoint "$3/warmup/checkpoint.pt" -o "$3/adapt" --steps 4 --epochs 10 $state &&
-        measure "$3/adapt" "$3"
+    adapted "$2" "$3" "--optimizer ${1%-*}" $state
 }
 
 do_runs "$@"
