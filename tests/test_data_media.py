@@ -12,8 +12,9 @@ import pytest
 import soundfile
 from media import RATE, frame_numbers, tone, write_video
 
+from avgap.data import media
 from avgap.data.clip import MediaError
-from avgap.data.media import _packets, timeline
+from avgap.data.media import _packets, open_media, scan, timeline
 from avgap.data.sound import read_sound
 from avgap.data.video import _by_pyav, read_frames, resize
 
@@ -258,8 +259,23 @@ def test_leaving_out_what_no_wanted_frame_needs_changes_no_frame(tmp_path):
     line = timeline(path)
     assert line.codec == "flv"
     assert 2 <= len(line.keys) <= 30  # at every change of scene and every 12 frames
-    every = _by_pyav(path, list(range(40)), line)
-    for wanted in ([0], [39], [11, 12, 13], [5, 20, 38]):
-        pictures = _by_pyav(path, wanted, line)
-        for picture, number in zip(pictures, wanted, strict=True):
-            assert (picture == every[number]).all()
+
+    def decoded(wanted, *, keep):
+        with open_media(path) as container:
+            line, packets = scan(container)
+            return _by_pyav(path, wanted, line, container, packets if keep else None)
+
+    every = decoded(list(range(40)), keep=False)
+    for keep in (True, False):
+        for wanted in ([0], [39], [11, 12, 13], [5, 20, 38]):
+            for picture, number in zip(decoded(wanted, keep=keep), wanted, strict=True):
+                assert (picture == every[number]).all()
+
+
+def test_a_long_video_is_read_again_instead_of_kept(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mkv", frames=12, sound=None)
+    few = read_frames(path, 3, 32, decoder="pyav")
+    monkeypatch.setattr(media, "_KEPT", 100)
+    with open_media(path) as container:
+        assert scan(container)[1] is None
+    assert (read_frames(path, 3, 32, decoder="pyav") == few).all()

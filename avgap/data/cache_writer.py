@@ -16,6 +16,7 @@ from avgap.artifact import Stamp
 from avgap.data import playback
 from avgap.data.audit import Audit, Sample
 from avgap.data.cache import FORMAT, SPLITS, Header, digest_of_cache, digest_of_clip
+from avgap.data.cliparray import ClipArray
 from avgap.settings import parameters
 
 if TYPE_CHECKING:
@@ -41,16 +42,11 @@ class CacheWriter:
     ) -> None:
         self._file, self._check_disk, self._header = file, check_disk, header
         self._rows: dict[str, list[_Row | None]] = {name: [None] * sizes[name] for name in SPLITS}
+        self._arrays: dict[tuple[str, str], ClipArray] = {}
         for name in SPLITS:
             group = file.create_group(name)
             for part, (shape, kind) in header.arrays.items():
-                group.create_dataset(
-                    part,
-                    (sizes[name], *shape),
-                    kind,
-                    maxshape=(None, *shape),
-                    chunks=(1, *shape),
-                )
+                self._arrays[name, part] = ClipArray(group, part, sizes[name], shape, kind)
 
     def put(
         self,
@@ -68,10 +64,10 @@ class CacheWriter:
         Returns the digest of the clip as it is stored.
         """
         rounded = audio.astype(self._header.arrays["audio"][1])
-        self._file[split]["audio"][row] = rounded
-        self._file[split]["visual"][row] = visual
+        self._arrays[split, "audio"].put(row, rounded)
+        self._arrays[split, "visual"].put(row, visual)
         if self._header.sound:
-            self._file[split]["sound"][row] = sound
+            self._arrays[split, "sound"].put(row, sound)
         self._check_disk()
         values = rounded.astype(np.float64)
         digest = digest_of_clip(id, label, rounded, visual)
@@ -90,7 +86,7 @@ class CacheWriter:
         there = self._rows[split][row]
         if there is None:
             raise KeyError(f"{split} has no row {row}")
-        self._file[split]["visual"][row] = visual
+        self._arrays[split, "visual"].put(row, visual)
         audio = self._file[split]["audio"][row]
         digest = digest_of_clip(there.id, there.label, audio, visual)
         self._rows[split][row] = there._replace(digest=digest)

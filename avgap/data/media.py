@@ -28,6 +28,7 @@ CONTAINERS = (
 # Their headers declare a duration that does not come from counting what is there.
 _DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "avi", "wav", "flac"}
 TOLERANCE = 0.5  # s; annotations and sound tracks end a little off the last frame
+_KEPT = 16 << 20  # bytes of a video's packets that are kept for decoding
 
 
 class Timeline(NamedTuple):
@@ -84,43 +85,60 @@ def sound_stream(container: Any) -> Any | None:
 def timeline(path: Path) -> Timeline:
     """Read when everything is shown, without decoding. Raises MediaError: damaged, cut short."""
     with open_media(path) as container:
-        video, sound = video_stream(container), sound_stream(container)
-        shown: list[float] = []
-        keys: list[float] = []
-        ends: dict[int, float] = {}
-        starts: dict[int, float] = {}
-        # As floats: a fraction per packet costs as much as reading the packet.
-        tick = {s.index: float(s.time_base) for s in (video, sound) if s is not None}
-        for packet in _packets(container, [s for s in (video, sound) if s is not None]):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is None or packet.is_discard:
-                continue
-            index = packet.stream_index
-            time = stamp * tick[index]
-            if packet.is_corrupt:
-                raise MediaError(f"damaged or cut short at {time:.2f} s")
-            length = (packet.duration or 0) * tick[index]
-            ends[index] = max(ends.get(index, time), time + length)
-            starts[index] = min(starts.get(index, time), time)
-            if video is not None and index == video.index:
-                shown.append(time)
-                if packet.is_keyframe:
-                    keys.append(time)
-        if not ends:
-            raise MediaError("neither video nor sound in it")
-        _check_length(container, max(ends.values()))
-        times = np.sort(np.array(shown, np.float64))
-        origin = float(times[0]) if times.size else max(0.0, min(starts.values()))
-        return Timeline(
-            container.format.name,
-            times - origin,
-            np.sort(np.array(keys, np.float64)) - origin,
-            None if video is None or not shown else ends[video.index] - origin,
-            None if sound is None or sound.index not in ends else ends[sound.index] - origin,
-            origin,
-            "" if video is None else video.codec_context.name,
-            "" if video is None else str(video.codec_context.pix_fmt or ""),
-        )
+        return scan(container)[0]
+
+
+def scan(container: Any) -> tuple[Timeline, list[Any] | None]:
+    """The timeline of an open file, and the packets of its video in the order of decoding.
+
+    The packets are None where there are too many bytes of them to keep: read the file again.
+    Raises MediaError: damaged, cut short.
+    """
+    video, sound = video_stream(container), sound_stream(container)
+    shown: list[float] = []
+    keys: list[float] = []
+    ends: dict[int, float] = {}
+    starts: dict[int, float] = {}
+    kept: list[Any] | None = []
+    room = _KEPT
+    # As floats: a fraction per packet costs as much as reading the packet.
+    tick = {s.index: float(s.time_base) for s in (video, sound) if s is not None}
+    for packet in _packets(container, [s for s in (video, sound) if s is not None]):
+        index = packet.stream_index
+        if kept is not None and video is not None and index == video.index:
+            room -= packet.size
+            kept.append(packet)
+            if room < 0:
+                kept = None
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.is_discard:
+            continue
+        time = stamp * tick[index]
+        if packet.is_corrupt:
+            raise MediaError(f"damaged or cut short at {time:.2f} s")
+        length = (packet.duration or 0) * tick[index]
+        ends[index] = max(ends.get(index, time), time + length)
+        starts[index] = min(starts.get(index, time), time)
+        if video is not None and index == video.index:
+            shown.append(time)
+            if packet.is_keyframe:
+                keys.append(time)
+    if not ends:
+        raise MediaError("neither video nor sound in it")
+    _check_length(container, max(ends.values()))
+    times = np.sort(np.array(shown, np.float64))
+    origin = float(times[0]) if times.size else max(0.0, min(starts.values()))
+    line = Timeline(
+        container.format.name,
+        times - origin,
+        np.sort(np.array(keys, np.float64)) - origin,
+        None if video is None or not shown else ends[video.index] - origin,
+        None if sound is None or sound.index not in ends else ends[sound.index] - origin,
+        origin,
+        "" if video is None else video.codec_context.name,
+        "" if video is None else str(video.codec_context.pix_fmt or ""),
+    )
+    return line, kept
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:

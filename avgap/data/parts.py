@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact, console
+from avgap.data.cliparray import ClipArray
 from avgap.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _BYTES = 64 << 20  # of arrays in a part
 _SECONDS = 20.0  # after which a part is closed; what a kill can cost
+_ROOM = 64  # clips that a part grows by
 _ENDING = ".h5"
 _ARRAYS = ("audio", "visual", "sound")
 
@@ -46,6 +48,7 @@ class Parts:
         self._open = ExitStack()
         self._file: Any = None
         self._check_disk: Any = None
+        self._written: dict[str, ClipArray] = {}
         self._keys: list[str] = []
         self._texts: list[str] = []
         self._bytes, self._since = 0, 0.0
@@ -88,8 +91,9 @@ class Parts:
             self._begin(clip)
         row = len(self._keys)
         for name, array in _arrays(clip).items():
-            self._file[name].resize(row + 1, axis=0)
-            self._file[name][row] = array
+            if row % _ROOM == 0:
+                self._written[name].resize(row + _ROOM)
+            self._written[name].put(row, array)
             self._bytes += array.nbytes
         self._check_disk()
         self._keys.append(key)
@@ -105,6 +109,8 @@ class Parts:
         with self._open:
             import h5py
 
+            for array in self._written.values():
+                array.resize(len(self._keys))
             for name, values in (("key", self._keys), ("meta", self._texts)):
                 text = np.array(values, dtype=object)
                 file.create_dataset(name, data=text, dtype=h5py.string_dtype())
@@ -119,14 +125,10 @@ class Parts:
         self._open = ExitStack()
         part = self._open.enter_context(artifact.atomic(path))
         self._file, self._check_disk = self._open.enter_context(artifact.create_hdf5(part))
-        for name, array in _arrays(clip).items():
-            self._file.create_dataset(
-                name,
-                (0, *array.shape),
-                array.dtype,
-                maxshape=(None, *array.shape),
-                chunks=(1, *array.shape),
-            )
+        self._written = {
+            name: ClipArray(self._file, name, 0, array.shape, array.dtype)
+            for name, array in _arrays(clip).items()
+        }
         self._bytes, self._since = 0, time.monotonic()
 
 

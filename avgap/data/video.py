@@ -10,12 +10,12 @@ import av
 import numpy as np
 
 from avgap.data.clip import MediaError
-from avgap.data.media import TOLERANCE, Timeline, open_media, timeline, video_stream, window
+from avgap.data.media import TOLERANCE, Timeline, open_media, scan, video_stream, window
 from avgap.data.pictures import read_pictures, timeline_of
 from avgap.data.sampling import SAME_TIME, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -49,19 +49,24 @@ def read_frames(
     """
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}; known: {', '.join(DECODERS)}")
-    line = timeline_of(path) if path.is_dir() else timeline(path)
-    if line.video_end is None:
-        raise MediaError("no video in it")
-    begin, stop = window(start, end, line.video_end, "video")
-    indices = choose(line.times, begin, stop, count, sampling)
-    needed = sorted(set(indices))
-    pictures: list[Frames] | None = None
+
+    def chosen(line: Timeline) -> list[int]:
+        if line.video_end is None:
+            raise MediaError("no video in it")
+        begin, stop = window(start, end, line.video_end, "video")
+        return choose(line.times, begin, stop, count, sampling)
+
     if path.is_dir():
+        indices = chosen(timeline_of(path))
+        needed = sorted(set(indices))
         pictures = read_pictures(path, needed)
-    elif decoder != "pyav":
-        pictures = _by_decord(path, needed, line)
-    if pictures is None:
-        pictures = _by_pyav(path, needed, line)
+    else:
+        with open_media(path) as container:
+            line, packets = scan(container)
+            indices = chosen(line)
+            needed = sorted(set(indices))
+            found = _by_decord(path, needed, line) if decoder != "pyav" else None
+            pictures = _by_pyav(path, needed, line, container, packets) if found is None else found
     small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
     return np.stack([small[index] for index in indices])
 
@@ -107,29 +112,37 @@ def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] |
         return None
 
 
-def _by_pyav(path: Path, indices: list[int], line: Timeline) -> list[Frames]:
-    """Full-size frames on display at the times of these ascending indices; one pass forward."""
+def _by_pyav(
+    path: Path, indices: list[int], line: Timeline, container: Any, packets: list[Any] | None
+) -> list[Frames]:
+    """Full-size frames on display at the times of these ascending indices; one pass forward.
+
+    container, packets: the file as it is open, and what `scan` kept of it.
+    """
+    if packets is None:
+        with open_media(path) as again:
+            return _shown(indices, line, video_stream(again), again.demux(video_stream(again)))
+    return _shown(indices, line, video_stream(container), packets)
+
+
+def _shown(indices: list[int], line: Timeline, stream: Any, packets: Iterable[Any]) -> list[Frames]:
     wanted = [float(line.times[index]) for index in indices]
     found: list[Frames] = []
-    with open_media(path) as container:
-        stream = video_stream(container)
-        if stream is None:
-            raise MediaError("no video in it")
-        convert = av.video.reformatter.VideoReformatter()
-        shown: Any = None
-        time = 0.0
-        stretches = _stretches(wanted, line) if line.codec in _FORWARD_ONLY else None
-        for time, frame in _decoded(container, stream, line.origin, stretches):
-            while len(found) < len(wanted) and time > wanted[len(found)] + SAME_TIME:
-                found.append(_picture(frame if shown is None else shown, convert))
-            if len(found) == len(wanted):
-                return found
-            shown = frame
-        if shown is None:
-            raise MediaError("no frame of its video can be decoded")
-        if wanted[-1] > time + TOLERANCE:
-            raise MediaError(f"damaged: no frame of its video after {time:.2f} s can be decoded")
-        return found + [_picture(shown, convert)] * (len(wanted) - len(found))
+    convert = av.video.reformatter.VideoReformatter()
+    shown: Any = None
+    time = 0.0
+    stretches = _stretches(wanted, line) if line.codec in _FORWARD_ONLY else None
+    for time, frame in _decoded(packets, stream, line.origin, stretches):
+        while len(found) < len(wanted) and time > wanted[len(found)] + SAME_TIME:
+            found.append(_picture(frame if shown is None else shown, convert))
+        if len(found) == len(wanted):
+            return found
+        shown = frame
+    if shown is None:
+        raise MediaError("no frame of its video can be decoded")
+    if wanted[-1] > time + TOLERANCE:
+        raise MediaError(f"damaged: no frame of its video after {time:.2f} s can be decoded")
+    return found + [_picture(shown, convert)] * (len(wanted) - len(found))
 
 
 def _stretches(wanted: list[float], line: Timeline) -> list[tuple[float, float]] | None:
@@ -142,14 +155,17 @@ def _stretches(wanted: list[float], line: Timeline) -> list[tuple[float, float]]
 
 
 def _decoded(
-    container: Any, stream: Any, origin: float, stretches: list[tuple[float, float]] | None
+    packets: Iterable[Any],
+    stream: Any,
+    origin: float,
+    stretches: list[tuple[float, float]] | None,
 ) -> Iterator[tuple[float, Any]]:
     """Every frame with its time, s from the first; where stretches are given, theirs alone."""
     stream.thread_type = "NONE"
     time = 0.0
     step = 1 / float(stream.average_rate or 25)
     tick = float(stream.time_base)
-    for packet in container.demux(stream):
+    for packet in packets:
         if stretches is not None and packet.pts is not None:
             at = packet.pts * tick - origin
             if not any(a <= at <= b for a, b in stretches):
