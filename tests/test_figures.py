@@ -184,3 +184,25 @@ def test_drawing_leaves_matplotlibs_settings_alone(tmp_path):
     figures.svg(figures.accuracy(HISTORY), "a", "t")
     figures.save(figures.gap_histogram(GAP), tmp_path / "f.png")
     assert dict(mpl.rcParams) == before
+
+
+def test_the_accuracies_stand_in_order_of_the_fused_mean():
+    groups = {
+        "worse": {"fused": [0.5, 0.7], "audio": [0.4, 0.4], "visual": [0.2, 0.2]},
+        "better": {"fused": [0.8], "audio": [0.3], "visual": [0.1]},
+        "unmeasured": {"fused": [], "audio": [], "visual": []},
+    }
+    (axes,) = figures.accuracies(groups).axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["better", "worse", "unmeasured"]
+    np.testing.assert_allclose(lines_of(axes)["fused"].get_xdata(), [80, 60, np.nan])
+
+
+def test_a_difference_is_grey_where_its_interval_holds_nought():
+    changes = [figures.Change("a", 0.1, 0.05, 0.15), figures.Change("b", 0.2, -0.1, 0.5)]
+    changes += [figures.Change("c", -0.2, -0.3, -0.1)]
+    (axes,) = figures.differences(changes, "concat").axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["b", "a", "c"]
+    bars = [line for line in axes.lines if len(line.get_xdata()) == 2][:3]
+    assert [bar.get_color() for bar in bars] == [
+        figures.COLOURS[name] for name in ("balanced", "fused", "imbalanced")
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 
 import pytest
@@ -34,16 +36,18 @@ def out(trained, tmp_path):
 
 
 def test_seeds_are_grouped_and_every_rule_has_a_column(out):
-    results, rules, against = compare([out]).tables
+    results, intervals, rules, against, mcnemar = compare([out]).tables
     assert [row[:2] for row in results.rows] == [["concat", "2"], ["ogm-ge", "2"]]
     assert all("±" in row[2] for row in results.rows)
     # One epoch: the best on validation, on test and the last are the same.
     assert all(row[1] == row[2] == row[3] for row in rules.rows)
     assert against.rows[0][:2] == ["ogm-ge", "2"]
+    assert [row[0] for row in intervals.rows] == ["concat", "ogm-ge"]
+    assert mcnemar.columns == ("group", "seed 0", "seed 1")
 
 
 def test_the_reference_can_be_chosen_and_a_wrong_one_is_told(out):
-    assert compare([out], "ogm-ge").tables[2].rows[0][0] == "concat"
+    assert compare([out], "ogm-ge").tables[3].rows[0][0] == "concat"
     assert "no such group" in fails(2, "report", out, "--reference", "ogm")
 
 
@@ -70,7 +74,113 @@ def test_the_terminal_shows_the_comparison_of_a_folder_of_runs(out):
     assert not is_many([out / "concat" / "seed-0"])
 
 
-def test_a_folder_of_runs_is_not_reported_as_if_it_were_one(out, tmp_path):
-    for options in (["--format", "md"], ["-o", tmp_path / "page.html"]):
-        assert "holds several runs" in fails(2, "report", out, *options)
-    assert not (tmp_path / "page.html").exists()
+@pytest.mark.parametrize(
+    ("ending", "begins"),
+    [
+        ("md", "<!-- avgap report"),
+        ("tex", "% avgap report"),
+        ("csv", "# avgap report"),
+        ("json", '{\n  "generator": "avgap report'),
+    ],
+)
+def test_a_comparison_is_written_in_every_format(out, tmp_path, ending, begins):
+    file = tmp_path / f"runs.{ending}"
+    for _ in range(2):  # what is ours may be replaced
+        result = call("report", out, "--reference", "concat", "-o", file)
+        assert result.exit_code == 0, result.output
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(begins)
+    assert "ogm-ge" in text
+    file.write_text("mine", encoding="utf-8")
+    assert "not a report of avgap" in fails(4, "report", out, "-o", file)
+
+
+def test_the_rows_of_the_csv_are_the_trainings(out):
+    text = call("report", out, "--format", "csv").stdout
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    assert [(row["group"], row["seed"]) for row in rows] == [
+        (group, seed) for group in ("concat", "ogm-ge") for seed in "01"
+    ]
+    metrics = json.loads((out / "concat" / "seed-1" / "metrics-best.json").read_text())
+    assert float(rows[1]["best_fused_accuracy"]) == metrics["metrics"]["fused"]["accuracy"]
+    assert float(rows[1]["mean_abs_gap"]) == metrics["gap"]["mean_abs"]
+
+
+def test_the_page_and_the_figures_show_the_groups(out, tmp_path):
+    odd = out / "<b>&"
+    (out / "concat").rename(odd)
+    (odd / "seed-1" / "not-done").touch()
+    result = call("report", out, "-o", tmp_path / "runs.html")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "runs.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == 2
+    assert "<b>&" not in text
+    assert "&lt;b&gt;&amp;/seed-1" in text  # named as left out
+    result = call("report", out, "--format", "figures", "-o", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert {f.name for f in (tmp_path / "figures").iterdir()} == {
+        "accuracies.pdf",
+        "differences.pdf",
+    }
+
+
+def test_what_is_of_single_runs_is_refused(out):
+    assert "--by are of single runs" in fails(2, "report", out, "--by", "class")
+
+
+def test_a_seed_without_its_pair_or_predictions_is_told(out):
+    shutil.rmtree(out / "concat" / "seed-1")
+    for name in ("metrics", "metrics-best"):  # after one epoch the best is the last
+        (out / "ogm-ge" / "seed-0" / f"{name}.h5").unlink()
+    found = compare([out])
+    assert [table.name for table in found.tables] == ["results", "intervals", "rules"]
+    unpredicted, unpaired = found.notes
+    assert "ogm-ge, seed 0: no predictions of best.pt" in unpredicted
+    assert unpaired == "ogm-ge, seed 1: no such seed of concat"
+    result = call("report", out)
+    assert "no such seed of concat" in result.stderr
+
+
+def test_other_caches_and_splits_are_tables_of_their_own(out, tmp_path):
+    cache = make_cache(tmp_path / "other.h5", seed=5)
+    run = out / "other"
+    words = ["--epochs", "1", "--seed", "0", *SMALL]
+    assert call("baseline", "joint", cache, "-o", run / "baseline", *words).exit_code == 0
+    for split in ("test", "val"):
+        line = ["evaluate", cache, "-c", run / "baseline" / "best.pt", "--split", split]
+        assert call(*line, "-o", run / f"{split}.json").exit_code == 0
+    found = compare([out], "concat")
+    assert [(p.name.split(",")[1].strip(), [g.name for g in p.groups]) for p in found.panels] == [
+        ("test", ["concat", "ogm-ge"]),
+        ("test", ["joint"]),
+        ("val", ["joint"]),
+    ]
+    names = [panel.name for panel in found.panels]
+    assert len(set(names)) == 3  # the digests of the caches tell the first two apart
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "no group concat; compared with joint instead"
+    ] * 2
+
+
+def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
+    cache = make_cache(tmp_path / "cache.h5")
+    for name, options in (("adaptive", []), ("best", ["--preset", "best"])):
+        run = tmp_path / "runs" / name
+        words = ["--epochs", "2", "--seed", "3", "--log-test", *SMALL]
+        assert call("warmup", cache, "-o", run / "warmup", *words).exit_code == 0
+        line = ["adapt", cache, "-c", run / "warmup" / "checkpoint.pt", "-o", run / "adapt"]
+        assert call(*line, "--steps", "2", "--epochs", "1", *options).exit_code == 0
+        line = ["evaluate", cache, "-c", run / "adapt" / "best.pt", "-o", run / "metrics.json"]
+        assert call(*line).exit_code == 0
+    (panel,) = compare([tmp_path / "runs"]).panels
+    assert [g.name for g in panel.groups] == [
+        "adaptive",
+        "adaptive pull=weaker keep_unimodal=yes",
+    ]
+    (training,) = panel.groups[0].trainings.values()
+    assert [stage.folder.name for stage in training.stages] == ["warmup", "adapt"]
+    assert training.seed == (3,)
+    epochs = sum(len(stage.history) for stage in training.stages)
+    assert epochs == 4
+    logged = [line["test"]["fused"] for line in training.stages[-1].history]
+    assert training.peers == max(logged)

@@ -53,3 +53,19 @@ def test_other_samples_are_refused():
         mcnemar(np.ones(3, bool), np.ones(4, bool))
     with pytest.raises(ValueError, match="not the same samples"):
         paired_bootstrap(np.ones((1, 0), bool), np.ones((1, 0), bool))
+
+
+def test_drawing_seeds_again_is_as_wide_as_the_seeds_are_apart():
+    # Three seeds on samples that all end alike: nothing differs but the seed.
+    right = np.repeat([[True], [True], [False]], 50, axis=1)
+    reference = np.zeros((3, 50), bool)
+    assert paired_bootstrap(right, reference) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+    # P(three times the third) = 1/27 > 2.5 %, so that the interval goes from 0 to 1.
+    assert paired_bootstrap(right, reference, over_seeds=True) == pytest.approx((2 / 3, 0, 1))
+
+
+def test_of_one_seed_only_samples_are_drawn():
+    rng = np.random.default_rng(2)
+    right, reference = rng.random((1, 200)) < 0.8, rng.random((1, 200)) < 0.7
+    plain = paired_bootstrap(right, reference)
+    assert paired_bootstrap(right, reference, over_seeds=True) == pytest.approx(plain, abs=0.01)

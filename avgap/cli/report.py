@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,14 @@ def report(
 
     One file: what it is, where from, a summary. Run folders, or gaps with their mixture: words and
     tables, or with -o a page, tables or figures. Several run folders, or a folder of them, are
-    compared over seeds in the terminal.
+    compared over seeds.
 
     \b
     avgap report run/gaps.h5
     avgap report run -o report.html
     avgap report gaps.h5 gmm.json --by speakers.csv
     avgap report run --format figures -o figures
+    avgap report runs --reference concat -o comparison.html
     """
     console.setup(quiet=quiet)
     alone = len(paths) == 1 and not paths[0].is_dir() and output is None and format is None
@@ -48,20 +50,21 @@ def report(
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    plain = output is None and format is None and not by and trajectories is None
-    if reference is not None and not plain:
-        raise UsageError("--reference compares runs in the terminal", (), "without -o and --format")
+    single = {"--by": by, "--trajectories": trajectories, "--cache": cache}
+    asked = [name for name, value in single.items() if value]
     from avgap.report.comparison import compare, is_many
 
-    if plain and (reference is not None or is_many(paths)):
-        _compare(compare(paths, reference), as_json=as_json)
+    several = output is None and format is None and not asked and is_many(paths)
+    if reference is not None or several or (len(paths) == 1 and is_many(paths)):
+        if asked:
+            raise UsageError(
+                f"{' and '.join(asked)} are of single runs, and these are compared",
+                hint="name one run folder",
+            )
+        kind = _kind(output, format, as_json=as_json)
+        made_by = _line(paths, output, {"--reference": reference, "--format": format})
+        _compare(compare(paths, reference), output, kind, made_by, as_json=as_json)
         return
-    if len(paths) == 1 and is_many(paths):
-        raise UsageError(
-            f"{paths[0]} holds several runs, which are compared in the terminal or with --json",
-            ["-o, --format, --by and --trajectories are of single runs"],
-            f"{command_line('report', paths[0])}, or name the run folders",
-        )
     kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by
 
@@ -70,20 +73,38 @@ def report(
         stuck = stage.write_trajectories(views, trajectories)
         console.wrote(trajectories, f"{stuck:,} samples never moved")
     given = {"--format": format, "--trajectories": trajectories, "--cache": cache}
-    words = [word for name, value in given.items() if value is not None for word in (name, value)]
-    words += [word for value in by or [] for word in ("--by", value)]
-    target = [] if output is None else ["-o", Path(output) if output != STDOUT else output]
-    made_by = command_line("report", *paths, *target, *words)
+    made_by = _line(paths, output, given, [word for value in by or [] for word in ("--by", value)])
     _give(views, output, kind, made_by, as_json=as_json)
 
 
-def _compare(found: Comparison, *, as_json: bool) -> None:
+def _line(
+    paths: list[Path], output: str | None, given: Mapping[str, object], more: Sequence[str] = ()
+) -> str:
+    """The command line that makes the same again."""
+    target = [] if output is None else ["-o", Path(output) if output != STDOUT else output]
+    words = [word for name, value in given.items() if value is not None for word in (name, value)]
+    return command_line("report", *paths, *target, *words, *more)
+
+
+def _compare(
+    found: Comparison, output: str | None, kind: str | None, made_by: str, *, as_json: bool
+) -> None:
+    from avgap.report import comparisonfiles as files
+
     for line in found.left_out:
         console.warn(f"left out: {line}")
-    drawn = [console.table(list(t.columns), t.rows, t.title) for t in found.tables]
-    tables = [table._asdict() for table in found.tables]
-    data = {"tables": tables, "left_out": found.left_out}
-    console.result("\n\n".join(drawn), data, as_json=as_json)
+    for line in found.notes:
+        console.warn(line)
+    if kind is None:
+        console.result(files.terminal(found), files.as_dict(found), as_json=as_json)
+        if not as_json:
+            console.suggest(f"{made_by} -o comparison.html")
+    elif output is None or output == STDOUT:
+        console.artifact(files.FORMATS[kind](found, made_by))
+    else:
+        files.write(found, Path(output), kind, made_by)
+        console.result("", {"output": output, **files.as_dict(found)}, as_json=as_json)
+        console.wrote(output)
 
 
 def _kind(output: str | None, format: str | None, *, as_json: bool) -> str | None:

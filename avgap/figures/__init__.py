@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from avgap.figures.analysis import Bar, by_group, crowd, trajectories
+from avgap.figures.comparison import Change, accuracies, differences
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
 from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
 from avgap.figures.writing import MARK, save, settle, svg
@@ -15,6 +16,8 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "by_group": by_group,
     "trajectories": trajectories,
     "crowd": crowd,
+    "accuracies": accuracies,
+    "differences": differences,
 }
 
 __all__ = [
@@ -24,12 +27,15 @@ __all__ = [
     "MARK",
     "MARKERS",
     "Bar",
+    "Change",
     "Round",
+    "accuracies",
     "accuracy",
     "blank",
     "by_group",
     "crowd",
     "curve_grid",
+    "differences",
     "evolution",
     "gap_histogram",
     "histogram_edges",

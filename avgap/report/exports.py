@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from avgap.errors import OutputError, UsageError
 from avgap.report.graphs import graphs
 from avgap.report.grouping import AGREEMENT, CLASS
 from avgap.report.html import render
+from avgap.report.markup import booktabs, marked_down, pipes
 from avgap.report.runview import RunView
 from avgap.report.samples import columns
-from avgap.report.tables import Table, groups, tables
+from avgap.report.tables import groups, tables
 from avgap.report.words import verdict
 
 MARK = f"avgap report {__version__}"
@@ -74,35 +75,11 @@ def markdown(views: Sequence[RunView], made_by: str) -> str:
     again = f": {made_by}" if made_by else ""
     lines = [f"<!-- {MARK}{again.replace('>', '›')} -->", ""]
     for view in views:
-        lines += [f"# {_marked_down(view.name)}", ""]
-        lines += [_marked_down(" ".join([*verdict(view), *_crowd(view)])), ""]
+        lines += [f"# {marked_down(view.name)}", ""]
+        lines += [marked_down(" ".join([*verdict(view), *_crowd(view)])), ""]
         for table in tables(view):
-            lines += [f"## {_marked_down(table.title)}", "", *_pipes(table), ""]
+            lines += [f"## {marked_down(table.title)}", "", *pipes(table), ""]
     return "\n".join(lines)
-
-
-def _pipes(table: Table) -> list[str]:
-    ruler = ["---", *("--:" for _ in table.columns[1:])]
-    rows = [list(table.columns), ruler, *table.rows]
-    return [
-        "| " + " | ".join(cell if row is ruler else _marked_down(cell) for cell in row) + " |"
-        for row in rows
-    ]
-
-
-def _marked_down(text: str) -> str:
-    """Text without meaning to Markdown or HTML, on one line."""
-    one_line = " ".join(console.safe(text).split())
-    return re.sub(r"([\\`*_\[\]<>|&#])", r"\\\1", one_line)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "−": "$-$", "–": "--", "±": r"$\pm$", "π": r"$\pi$", "μ": r"$\mu$", "σ": r"$\sigma$",
-    "Δ": r"$\Delta$", "₀": r"$_0$", "₁": r"$_1$", "²": r"$^2$", "…": r"\ldots{}", "|": r"$|$",
-    "<": r"$<$", ">": r"$>$",
-}  # fmt: skip
 
 
 def latex(views: Sequence[RunView], made_by: str) -> str:
@@ -117,27 +94,8 @@ def latex(views: Sequence[RunView], made_by: str) -> str:
             if view.by and _asked(view, name)
         ]
         for table in shown:
-            caption = f"{table.title} ({view.name})"
-            rows = [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
-            lines += [
-                r"\begin{table}",
-                r"\centering",
-                rf"\caption{{{_latex(caption)}}}",
-                rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
-                r"\toprule",
-                " & ".join(map(_latex, table.columns)) + r" \\",
-                r"\midrule",
-                *rows,
-                r"\bottomrule",
-                r"\end{tabular}",
-                r"\end{table}",
-                "",
-            ]
+            lines += booktabs(table, f"{table.title} ({view.name})")
     return "\n".join(lines)
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in " ".join(console.safe(text).split()))
 
 
 def samples_csv(views: Sequence[RunView], made_by: str) -> str:
@@ -158,7 +116,7 @@ def _csv_name(name: str) -> str:
     return scores.get(name, name.replace(" ", "_"))
 
 
-def csv_text(rows: Iterable[dict[str, Any]]) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as CSV under our mark; a column is there when any row has it."""
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -227,11 +185,16 @@ def write_figures(views: Sequence[RunView], folder: Path) -> list[Path]:
             while path in drawn:
                 path = path.with_stem(f"{path.stem}-again")
             drawn[path] = graph.draw
+    draw_all(drawn)
+    return list(drawn)
+
+
+def draw_all(drawn: Mapping[Path, Callable[[], Any]]) -> None:
+    """Draw and save figures, none before all may be. Raises OutputError: a foreign file."""
     for path in drawn:
         figures.settle(path)
     for path, draw in drawn.items():
         figures.save(draw(), path)
-    return list(drawn)
 
 
 def slug(name: str) -> str:

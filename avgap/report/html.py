@@ -31,6 +31,12 @@ _NAMED = 3  # samples that a bar names without the script
 
 def render(runs: Sequence[RunView], made_by: str = "") -> str:
     """The whole page as text. made_by: the command line that makes it again."""
+    parts = [_parts(run) for run in runs]
+    return fill_page("report.html.j2", runs=runs, parts=parts, made_by=made_by)
+
+
+def fill_page(template: str, **content: object) -> str:
+    """A page as text, from one of our templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -53,21 +59,19 @@ def render(runs: Sequence[RunView], made_by: str = "") -> str:
     }
     script = (files("avgap") / "templates" / "report.js").read_text(encoding="utf-8")
     hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
-        runs=runs,
-        parts=[_parts(run) for run in runs],
-        made_by=made_by,
+    return environment.get_template(template).render(
         version=__version__,
         colours=figures.COLOURS,
         script=Markup(script),  # our own file
         script_hash=Markup(hashed),
+        **content,
     )
 
 
 def _parts(view: RunView) -> dict[str, object]:
     """What the template shows of a run beside the run itself."""
     drawn = {
-        name: (graph.title, inline(view, name, graph))
+        name: (graph.title, inline(view.key, graph))
         for name, graph in graphs.graphs(view).items()
         if name != "gaps" and not name.startswith("by-")
     }
@@ -84,9 +88,9 @@ def _parts(view: RunView) -> dict[str, object]:
     }
 
 
-def inline(view: RunView, name: str, graph: graphs.Graph) -> Markup:
+def inline(key: str, graph: graphs.Graph) -> Markup:
     """A figure as an <svg> element. Drawn by us from numbers, with every text escaped."""
-    return Markup(figures.svg(graph.draw(), f"{view.key}-{name}", graph.title))
+    return Markup(figures.svg(graph.draw(), f"{key}-{graph.name}", graph.title))
 
 
 def histogram(view: RunView, edges: NDArray[np.float64]) -> Markup | None:

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from avgap import settings as defaults
 from avgap.report.trainings import Training
 
 # Not the same in every method by nature: how it is trained, and for how long.
 _OWN = ("epochs", "loss", "method", "steps")
+_DEFAULTS = {
+    **defaults.parameters(defaults.Training()),
+    **defaults.parameters(defaults.Adaptive()),
+    **{f"fit_{n}": value for n, value in defaults.parameters(defaults.Fit()).items()},
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def group_names(members: Sequence[Training]) -> list[str]:
         own = {name: member.settings.get(name) for name in _differing(alike)}
         trained = _trained(member)
         shown = own | {name: trained[name] for name in training if name in trained}
+        shown = {name: value for name, value in shown.items() if not _usual(name, value)}
         words = [f"{name.removeprefix('set_')}={_short(v)}" for name, v in shown.items()]
         names.append(" ".join([member.method, *words]))
     return names
@@ -70,6 +77,13 @@ def _trained(member: Training) -> dict[str, Any]:
     values = member.stages[0].stamp.parameters
     hidden = ("seed", "phase", "log_test", *_OWN)
     return {n: v for n, v in values.items() if n not in hidden and not n.startswith("set_")}
+
+
+def _usual(name: str, value: Any) -> bool:
+    """Whether a setting, of any stage, has its default, which goes without saying."""
+    plain = name.rpartition(".")[2]
+    # The defaults of a method's own depend on the stage.
+    return plain not in _OWN and plain in _DEFAULTS and _DEFAULTS[plain] == value
 
 
 def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:

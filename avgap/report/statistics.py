@@ -1,7 +1,7 @@
 """Is the difference between two trainings more than chance? Pure: arrays in, numbers out.
 
 Sources: Q. McNemar, Psychometrika 12 (1947), in its exact form; B. Efron 1979 for the bootstrap of
-pairs. Both ask about samples; how much seeds differ is told by the standard deviation over them.
+pairs. McNemar's test asks about samples alone, the bootstrap about samples, or samples and seeds.
 Wilson's interval of a single accuracy is `breakdown.wilson`.
 """
 
@@ -69,20 +69,28 @@ def paired_bootstrap(
     reference: NDArray[np.bool_],
     resamples: int = RESAMPLES,
     seed: int = 0,
+    *,
+    over_seeds: bool = False,
 ) -> Difference:
     """Accuracy minus the reference's accuracy, its interval by drawing samples again.
 
     right, reference: (S, N), S seeds by N samples. A drawn sample brings all of its seeds: two
-    trainings on one sample are no two samples. The interval is that of percentiles.
+    trainings on one sample are no two samples. over_seeds: pairs of seeds are drawn again, too, so
+    that the interval is of trainings with other seeds on other samples. It is that of percentiles.
     """
     _same_shape(right, reference)
-    change = (right.astype(np.float64) - reference).mean(axis=0)
-    n, rng = len(change), np.random.default_rng(seed)
+    change = right.astype(np.float64) - reference
+    (s, n), rng = change.shape, np.random.default_rng(seed)
     means: list[NDArray[np.float64]] = []
     rows = max(1, _AT_ONCE // n)
     for start in range(0, resamples, rows):
-        drawn = rng.integers(n, size=(min(rows, resamples - start), n))
-        means.append(change[drawn].mean(axis=1))
+        count = min(rows, resamples - start)
+        drawn = rng.integers(n, size=(count, n))
+        if over_seeds:
+            weights = rng.multinomial(s, np.full(s, 1 / s), size=count) / s
+            means.append(np.take_along_axis(weights @ change, drawn, axis=1).mean(axis=1))
+        else:
+            means.append(change.mean(axis=0)[drawn].mean(axis=1))
     low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return Difference(float(change.mean()), float(low), float(high))
 

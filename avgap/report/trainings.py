@@ -15,7 +15,7 @@ from avgap.report.summaries import body_of
 
 BEST, LAST = "best", "last"
 _NO_SETTING = ("seed", "fit_seed", "log_test", "phase")
-_NOT_DONE = "not-done"  # what docs/reproduce/table*.sh leave in the folder of a run under way
+_NOT_DONE = "not-done"  # what docs/reproduce's scripts leave in the folder of a run under way
 
 
 class Stage(NamedTuple):
@@ -69,6 +69,16 @@ class Training:
         values = self.stages[-1].stamp.parameters
         names = {"adapt": "adaptive", "warmup": f"warm-up ({values.get('loss', 'joint')})"}
         return str(values.get("method") or names.get(values["phase"], values["phase"]))
+
+    def metric(self, rule: str, modality: str, name: str) -> float | None:
+        """A metric by a selection rule; None where that was not measured."""
+        body = self.metrics.get(rule)
+        return None if body is None else float(body["metrics"][modality][name])
+
+    @property
+    def mean_abs_gap(self) -> float | None:
+        """The mean |gap|, best on validation; None where that was not measured."""
+        return float(self.metrics[BEST]["gap"]["mean_abs"]) if BEST in self.metrics else None
 
     @property
     def peers(self) -> float | None:

@@ -1,0 +1,110 @@
+"""Tables over seeds: accuracies, their intervals, and the rules by which an epoch is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from avgap.report.breakdown import wilson
+from avgap.report.papernumbers import METHODS, paper_accuracy
+from avgap.report.runview import MODALITIES
+from avgap.report.seedgroups import SeedGroup
+from avgap.report.statistics import spread
+from avgap.report.tables import NOTHING, Table, number, percent
+from avgap.report.trainings import BEST, LAST, Training
+
+
+def over_seeds(values: Sequence[float | None], show: Callable[[float], str] = percent) -> str:
+    """Mean ± std of the values that are there; with how many, where some are missing."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return NOTHING
+    of = spread(there)
+    text = show(of.mean) if of.std is None else f"{show(of.mean)} ± {show(of.std)}"
+    return text if len(there) == len(values) else f"{text} (n = {len(there)})"
+
+
+def results(groups: Sequence[SeedGroup], of: str) -> Table:
+    """Accuracy, macro F1, mean |gap|, and what training cost: by best.pt, mean ± std over seeds."""
+    rows = []
+    for group in groups:
+        members = list(group.trainings.values())
+        measured = [
+            over_seeds([t.metric(BEST, modality, name) for t in members])
+            for name in ("accuracy", "macro_f1")
+            for modality in MODALITIES
+        ]
+        rows.append([
+            group.name, str(len(members)), *measured,
+            over_seeds([t.mean_abs_gap for t in members], lambda v: f"{v:.3f}"),
+            over_seeds([t.seconds for t in members], number),
+            over_seeds([t.speed for t in members], number),
+        ])  # fmt: skip
+    title = f"Best on validation ({of}), in percent: mean ± std over seeds"
+    columns = (*MODALITIES, *(f"F1 {modality}" for modality in MODALITIES))
+    cost = ("mean |gap|", "training, s", "samples/s")
+    return Table("results", title, ("group", "seeds", *columns, *cost), rows)
+
+
+def intervals(groups: Sequence[SeedGroup], of: str) -> Table:
+    """Wilson's 95 % intervals of the mean accuracies on N samples, which seeds do not add to."""
+    rows, sizes = [], set()
+    for group in groups:
+        members = [t for t in group.trainings.values() if BEST in t.metrics]
+        row = [group.name]
+        for modality in MODALITIES:
+            values = [t.metric(BEST, modality, "accuracy") for t in members]
+            if not members:
+                row.append(NOTHING)
+                continue
+            n = int(members[0].metrics[BEST]["n_samples"])
+            sizes.add(n)
+            mean = float(np.mean([value for value in values if value is not None]))
+            share = wilson(round(mean * n), n)
+            row.append(f"{percent(mean)} [{percent(share.low)}–{percent(share.high)}]")
+        rows.append(row)
+    n_samples = ", ".join(f"{n:,}" for n in sorted(sizes))
+    title = f"Accuracy with Wilson's 95 % interval on {n_samples} samples ({of}), in percent"
+    return Table("intervals", title, ("group", *MODALITIES), rows)
+
+
+def rules(groups: Sequence[SeedGroup], of: str, dataset: str) -> Table:
+    """Fused accuracy by three ways to select the epoch, and the paper's number."""
+    columns: tuple[str, ...] = ("group", "best on validation", "last epoch")
+    columns += ("best on test (optimistic)",)
+    columns += ("the paper's, its protocol",) if dataset in METHODS else ()
+    rows = []
+    for group in groups:
+        members = list(group.trainings.values())
+        row = [group.name]
+        row += [
+            over_seeds([t.metric(rule, "fused", "accuracy") for t in members])
+            for rule in (BEST, LAST)
+        ]
+        row.append(over_seeds([t.peers for t in members]))
+        if dataset in METHODS:
+            theirs = paper_accuracy(dataset, members[0].method, members[0].settings)
+            row.append(NOTHING if theirs is None else f"{theirs:.2f}")
+        rows.append(row)
+    title = f"Fused accuracy by rule to select an epoch of the last stage ({of}), in percent"
+    return Table("rules", title, columns, rows)
+
+
+def tidy(group: SeedGroup, training: Training, dataset: str) -> dict[str, object]:
+    """One training as one row: its group, seeds, place and every number of the tables."""
+    row: dict[str, object] = {
+        "dataset": dataset,
+        "split": training.split,
+        "group": group.name,
+        "seed": " ".join(map(str, training.seed)),
+        "training": str(training.path),
+    }
+    for rule in (BEST, LAST):
+        for name in ("accuracy", "macro_f1"):
+            for modality in MODALITIES:
+                row[f"{rule}_{modality}_{name}"] = training.metric(rule, modality, name)
+    row["best_on_test_fused_accuracy"] = training.peers
+    row["mean_abs_gap"] = training.mean_abs_gap
+    row["seconds"], row["samples_per_second"] = training.seconds, training.speed
+    return row
