@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from avgap.methods.greedy import Greedy, speed, speed_gap
+from avgap.methods.greedy import Greedy, speed_gap, squares
+
+
+def speed(parameters):
+    (gradient,), (weight,) = squares([list(parameters)])
+    return gradient / weight
 
 
 def test_the_speed_is_the_squared_gradient_over_the_squared_weight_of_all_together():

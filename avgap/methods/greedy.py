@@ -13,9 +13,9 @@ momentum, batches of 8) are for that data: here the loop's hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +29,17 @@ from avgap.models.gated import Gated
 _TINY = 1e-30
 
 
-def speed(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """‖∇θ‖² / ‖θ‖² of some parameters together, a float64 scalar."""
-    held = [p for p in parameters if p.grad is not None]
-    gradients = torch.stack([p.grad.norm() for p in held if p.grad is not None])
-    weights = torch.stack([p.detach().norm() for p in held])
-    return gradients.double().square().sum() / weights.double().square().sum()
+def squares(groups: Sequence[Sequence[nn.Parameter]]) -> tuple[Tensor, Tensor]:
+    """‖∇θ‖² and ‖θ‖² of each group of parameters, (G,) float64 twice, all norms at once."""
+    held = [[p for p in group if p.grad is not None] for group in groups]
+    sizes = [len(group) for group in held]
+    every = [p for group in held for p in group]
+
+    def sums(tensors: list[Tensor]) -> Tensor:
+        squared = torch.stack(torch._foreach_norm(tensors)).double().square()
+        return torch.stack([part.sum() for part in squared.split(sizes)])
+
+    return sums([p.grad for p in every if p.grad is not None]), sums([p.detach() for p in every])
 
 
 def speed_gap(sums: Tensor) -> Tensor:
@@ -91,12 +96,14 @@ class Greedy(Method):
 
     def _speeds(self, model: Gated) -> Tensor:
         """The step's speeds of bypass and main parameters, (4,). A squeeze counts for both."""
-        gates = list(model.gates)
-        shared = [p for gate in gates for p in gate.squeeze.parameters()]  # type: ignore[union-attr]
-        parts = []
-        for name in ("audio", "visual"):
-            parts.append(shared + [p for gate in gates for p in getattr(gate, name).parameters()])
-        for name in ("audio", "visual"):
-            both = getattr(model, f"{name}_encoder"), getattr(model, f"{name}_head")
-            parts.append([p for module in both for p in module.parameters()])
-        return torch.stack([speed(part) for part in parts])
+        gates: list[Any] = list(model.gates)
+        groups = [
+            [gate.audio for gate in gates],
+            [gate.visual for gate in gates],
+            [gate.squeeze for gate in gates],
+            [model.audio_encoder, model.audio_head],
+            [model.visual_encoder, model.visual_head],
+        ]
+        of = squares([[p for module in group for p in module.parameters()] for group in groups])
+        gradients, weights = (torch.cat([each[:2] + each[2], each[3:]]) for each in of)
+        return gradients / weights

@@ -147,5 +147,5 @@ do_runs() {
         share 0 1
     fi
     all_done || exit 1
-    [ -n "$task" ] || "${PYTHON:-python3}" "$here/table.py" "$out" $names
+    [ -n "$task" ] || avgap report "$out"
 }
