@@ -7,6 +7,7 @@ import json
 import shutil
 
 import pytest
+import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
 
@@ -40,7 +41,7 @@ def test_seeds_are_grouped_and_every_rule_has_a_column(out):
     assert [row[:2] for row in results.rows] == [["concat", "2"], ["ogm-ge", "2"]]
     assert all("±" in row[2] for row in results.rows)
     # One epoch: the best on validation, on test and the last are the same.
-    assert all(row[1] == row[2] == row[3] for row in rules.rows)
+    assert all(row[2] == row[3] == row[4] for row in rules.rows)
     assert against.rows[0][:2] == ["ogm-ge", "2"]
     assert [row[0] for row in intervals.rows] == ["concat", "ogm-ge"]
     assert mcnemar.columns == ("group", "seed 0", "seed 1")
@@ -101,6 +102,9 @@ def test_the_rows_of_the_csv_are_the_trainings(out):
     assert [(row["group"], row["seed"]) for row in rows] == [
         (group, seed) for group in ("concat", "ogm-ge") for seed in "01"
     ]
+    checkpoint = torch.load(out / "concat" / "seed-1" / "baseline" / "checkpoint.pt")
+    of = checkpoint["history"][0]["val"]["fused"]
+    assert float(rows[1]["validation_fused_accuracy"]) == of
     metrics = json.loads((out / "concat" / "seed-1" / "metrics-best.json").read_text())
     assert float(rows[1]["best_fused_accuracy"]) == metrics["metrics"]["fused"]["accuracy"]
     assert float(rows[1]["mean_abs_gap"]) == metrics["gap"]["mean_abs"]

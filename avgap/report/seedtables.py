@@ -71,13 +71,13 @@ def intervals(groups: Sequence[SeedGroup], of: str) -> Table:
 
 def rules(groups: Sequence[SeedGroup], of: str, dataset: str) -> Table:
     """Fused accuracy by three ways to select the epoch, and the paper's number."""
-    columns: tuple[str, ...] = ("group", "best on validation", "last epoch")
+    columns: tuple[str, ...] = ("group", "on validation itself", "best on validation", "last epoch")
     columns += ("best on test (optimistic)",)
     columns += ("the paper's, its protocol",) if dataset in METHODS else ()
     rows = []
     for group in groups:
         members = list(group.trainings.values())
-        row = [group.name]
+        row = [group.name, over_seeds([t.validation for t in members])]
         row += [
             over_seeds([t.metric(rule, "fused", "accuracy") for t in members])
             for rule in (BEST, LAST)
@@ -104,6 +104,7 @@ def tidy(group: SeedGroup, training: Training, dataset: str) -> dict[str, object
         for name in ("accuracy", "macro_f1"):
             for modality in MODALITIES:
                 row[f"{rule}_{modality}_{name}"] = training.metric(rule, modality, name)
+    row["validation_fused_accuracy"] = training.validation
     row["best_on_test_fused_accuracy"] = training.peers
     row["mean_abs_gap"] = training.mean_abs_gap
     row["seconds"], row["samples_per_second"] = training.seconds, training.speed

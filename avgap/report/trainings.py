@@ -81,6 +81,12 @@ class Training:
         return float(self.metrics[BEST]["gap"]["mean_abs"]) if BEST in self.metrics else None
 
     @property
+    def validation(self) -> float | None:
+        """The fused validation accuracy of the epoch that best.pt is of; None where none is logged."""
+        of = [line["val"]["fused"] for line in self.stages[-1].history if line.get("val")]
+        return max(map(float, of)) if of else None
+
+    @property
     def peers(self) -> float | None:
         """The highest fused test accuracy of an epoch of the last stage, if all were logged."""
         lines = self.stages[-1].history
