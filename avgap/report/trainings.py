@@ -82,7 +82,7 @@ class Training:
 
     @property
     def validation(self) -> float | None:
-        """The fused validation accuracy of the epoch that best.pt is of; None where none is logged."""
+        """The fused validation accuracy of the epoch of best.pt; None where none is logged."""
         of = [line["val"]["fused"] for line in self.stages[-1].history if line.get("val")]
         return max(map(float, of)) if of else None
 

@@ -1,11 +1,11 @@
 #!/bin/sh
 # What the paper lacks: the warm-up loss alone for all epochs (joint), L_MM alone after the warm-up
 # (then-fused), and the members of the adaptive family: the paper's (adaptive), the gap's gradient
-# stopped at the stronger modality (weaker), the unimodal terms kept (keep-unimodal), both (best),
-# and w₀ = 1 where the gaps show no two groups (unsupported). How to call it: runs.sh.
+# stopped at the stronger modality (weaker), the unimodal terms kept (keep-unimodal), both (best).
+# How to call it: runs.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-names="joint then-fused adaptive weaker keep-unimodal best unsupported"
+names="joint then-fused adaptive weaker keep-unimodal best"
 . "$here/runs.sh"
 
 run() { # NAME SEED FOLDER
@@ -19,7 +19,6 @@ run() { # NAME SEED FOLDER
     weaker) changes="--pull weaker" ;;
     keep-unimodal) changes="--keep-unimodal" ;;
     best) changes="--preset best" ;;
-    unsupported) changes="--unsupported balanced" ;;
     esac
     adapted "$2" "$3" "" $changes
 }

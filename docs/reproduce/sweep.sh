@@ -1,11 +1,12 @@
 #!/bin/sh
-# What the paper leaves open: α, β, γ, rounds × epochs and the length of the warm-up, for the
-# paper's loss and, with the prefix best-, for the preset best. The number of epochs in all stays
-# the same. warmup-W: W epochs of warm-up and as many rounds as before; rounds-R: R rounds.
+# What the paper leaves open: α, β, γ, rounds × epochs, the length of the warm-up, w = 1, and w₀ = 1
+# where the gaps show no two groups; for the paper's loss and, with the prefix best-, for the preset
+# best. The number of epochs in all stays the same. warmup-W: W epochs of warm-up and as many rounds
+# as before; rounds-R: R rounds.
 # How to call it: runs.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-one="alpha-0.3 alpha-3 beta-0.1 beta-0.3 beta-3 gamma-0.1 gamma-0.3 gamma-3 rounds-1 rounds-2 rounds-10 warmup-2 warmup-6 warmup-18 warmup-26"
+one="alpha-0.3 alpha-3 beta-0.1 beta-0.3 beta-3 gamma-0.1 gamma-0.3 gamma-3 rounds-1 rounds-2 rounds-10 warmup-2 warmup-6 warmup-18 warmup-26 weights-uniform unsupported-balanced"
 names="adaptive best"
 for name in $one; do names="$names $name best-$name"; done
 . "$here/runs.sh"
@@ -14,7 +15,7 @@ run() ( # NAME SEED FOLDER
     setting=${1#best-} seed=$2 folder=$3 total=$((warm + rounds * epochs))
     case $1 in best*) set -- --preset best ;; *) set -- ;; esac
     case $setting in
-    alpha-* | beta-* | gamma-*) set -- "$@" "--${setting%-*}" "${setting#*-}" ;;
+    alpha-* | beta-* | gamma-* | weights-* | unsupported-*) set -- "$@" "--${setting%-*}" "${setting#*-}" ;;
     rounds-*) rounds=${setting#*-} ;;
     warmup-*) warm=${setting#*-} ;;
     esac
