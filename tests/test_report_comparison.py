@@ -128,6 +128,12 @@ def test_the_page_and_the_figures_show_the_groups(out, tmp_path):
     }
 
 
+def test_two_folders_of_runs_are_compared_in_a_file_as_in_the_terminal(out, tmp_path):
+    file = tmp_path / "runs.md"
+    assert call("report", out / "concat", out / "ogm-ge", "-o", file).exit_code == 0
+    assert "Against concat" in file.read_text(encoding="utf-8")
+
+
 def test_what_is_of_single_runs_is_refused(out):
     assert "--by are of single runs" in fails(2, "report", out, "--by", "class")
 

@@ -55,7 +55,7 @@ def report(
     from avgap.report.comparison import compare, is_many
 
     several = output is None and format is None and not asked and is_many(paths)
-    if reference is not None or several or (len(paths) == 1 and is_many(paths)):
+    if reference is not None or several or any(is_many([path]) for path in paths):
         if asked:
             raise UsageError(
                 f"{' and '.join(asked)} are of single runs, and these are compared",
