@@ -77,6 +77,14 @@ def test_the_first_table_has_every_method_and_the_papers_own(call):
     assert lines[-1].endswith("report out")  # which compares all that there is
 
 
+def test_windows_in_epochs_shrink_with_the_training(call):
+    names = ("--names", "dr ogm-ge opm-ogm")
+    for lengths, interval, ends in (("30 4 10", 20, 60), ("10 4 5", 8, 25)):
+        _, lines = call("table1.sh", "--seeds", "0", "--lengths", lengths, *names)
+        assert any("baseline dr " in line and f"interval={interval} " in line for line in lines)
+        assert any("baseline opm-ogm " in line and f"ends={ends} " in line for line in lines)
+
+
 def test_a_run_that_fails_is_named_and_the_others_are_done(call):
     words = ("--seeds", "0 1", "--names", "concat joint")
     done, lines = call("table1.sh", *words, FAIL="baseline concat cache.h5 -o out/concat/seed-0")

@@ -17,10 +17,12 @@
 
 avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
-from_scratch() { # METHOD SEED FOLDER: the method for all epochs
-    avgap baseline "$1" "$cache" -o "$3/baseline" --epochs $((warm + rounds * epochs)) \
-        --seed "$2" --log-test $training &&
-        measure "$3/baseline" "$3"
+from_scratch() { # METHOD SEED FOLDER OPTIONS OF BASELINE…: the method for all epochs
+    method=$1 seed=$2 place=$3
+    shift 3
+    avgap baseline "$method" "$cache" -o "$place/baseline" --epochs $((warm + rounds * epochs)) \
+        --seed "$seed" --log-test "$@" $training &&
+        measure "$place/baseline" "$place"
 }
 
 adapted() { # SEED FOLDER "OPTIONS OF WARM-UP" OPTIONS OF ADAPT…: warm-up, then the rounds
