@@ -81,8 +81,10 @@ def test_windows_in_epochs_shrink_with_the_training(call):
     names = ("--names", "dr ogm-ge opm-ogm")
     for lengths, interval, ends in (("30 4 10", 20, 60), ("10 4 5", 8, 25)):
         _, lines = call("table1.sh", "--seeds", "0", "--lengths", lengths, *names)
-        assert any("baseline dr " in line and f"interval={interval} " in line for line in lines)
-        assert any("baseline opm-ogm " in line and f"ends={ends} " in line for line in lines)
+        assert any(
+            "baseline dr " in line and f"interval={interval} " in f"{line} " for line in lines
+        )
+        assert any("baseline opm-ogm " in line and f"ends={ends} " in f"{line} " for line in lines)
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_done(call):
