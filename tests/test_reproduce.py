@@ -140,7 +140,7 @@ def test_every_setting_of_the_sweep_trains_for_the_same_number_of_epochs(call, l
         if words[1] in ("warmup", "adapt"):
             run = at["-o"].split("/")[1]
             spent[run] = spent.get(run, 0) + int(at.get("--steps", 1)) * int(at["--epochs"])
-    assert len(spent) == 36
+    assert len(spent) == 38
     assert set(spent.values()) == {warm + rounds * epochs}
     assert any("--preset best --gamma 0.3" in line for line in lines)
 
