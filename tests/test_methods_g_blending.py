@@ -9,6 +9,7 @@ import onestep
 import pytest
 import torch
 
+from avgap.methods import g_blending
 from avgap.methods.g_blending import GBlending, blend, hold_out, mean_losses
 
 
@@ -73,6 +74,48 @@ def test_the_weights_are_measured_before_the_first_epoch_on_copies_alone():
     assert torch.equal(again["weights"], weights)  # a function of (seed, epoch)
     method.start_epoch(model, onestep.epoch(2, data), onestep.now(state))
     assert torch.equal(state["weights"], weights)  # offline: never again
+
+
+def test_gain_and_overfitting_are_differences_of_each_copys_own_loss(monkeypatch):
+    # Before: 2 on training, 3 held out. After: held out (2, 1, 2), training (0.5, 0.5, 0).
+    # G = (1, 2, 1); O = (1.5, 0.5, 2) − 1 = (0.5, −0.5, 1); |G| / O² = (4, 8, 1), in all 13.
+    after = {"training": (0.5, 0.5, 0.0), "held out": (2.0, 1.0, 2.0)}
+
+    def losses(model, _, rows):
+        part = "training" if len(rows) > 15 else "held out"
+        if not hasattr(model, "trained"):
+            return torch.full((3,), 2.0 if part == "training" else 3.0)
+        own = torch.full((3,), torch.nan)  # a copy's other losses are never looked at
+        own[model.trained] = after[part][model.trained]
+        return own
+
+    monkeypatch.setattr(g_blending, "mean_losses", losses)
+    monkeypatch.setattr(GBlending, "_train", lambda _, model, k, *rest: setattr(model, "trained", k))
+    model, method = onestep.network(), GBlending(held_out=0.2)
+    state = method.initial(model)
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(30)), onestep.now(state))
+    assert state["weights"].tolist() == pytest.approx([4 / 13, 8 / 13, 1 / 13])
+
+
+def test_copies_train_on_no_held_out_clip_and_validation_is_not_looked_at():
+    trained, seen = set(), set()
+
+    class Watched(onestep.Split):
+        def batches(self, rows=None, *, augment=None):
+            (seen if augment is None else trained).update(rows.tolist())
+            return super().batches(rows)
+
+    class Forbidden:
+        def __getattr__(self, name):
+            raise AssertionError(f"validation's {name}")
+
+    model, method = onestep.network(), GBlending(super_epoch=2, held_out=0.2)
+    begins = onestep.epoch(0, onestep.batch(30))._replace(
+        train=Watched(onestep.batch(30)), validation=Forbidden()
+    )
+    method.start_epoch(model, begins, onestep.now(method.initial(model)))
+    assert len(trained) == 24
+    assert seen == set(range(30))
 
 
 def test_online_measures_again_after_every_super_epoch():

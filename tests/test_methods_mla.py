@@ -34,6 +34,21 @@ def test_lambda_falls_from_a_tenth_to_a_hundredth_within_an_epoch():
     torch.testing.assert_close(state["projection"] @ mean, mean * left, rtol=1e-3, atol=1e-5)
 
 
+def test_both_turns_of_a_batch_have_its_lambda():
+    # Batches of 6 of 24 samples: λ = 0.1^1 in both turns of the first, 0.1^1.25 in the second's.
+    model, data = onestep.network("shared-head"), onestep.batch(6)
+    method = Mla(normalise=False)
+    state = method.initial(model)
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(24)), onestep.now(state))
+    for exponent in (1, 1.25):
+        for turn in range(2):
+            before = state["projection"].clone()
+            onestep.gradients(method, model, data, onestep.now(state, turn=turn))
+            mean, damping = state["mean"], torch.tensor(0.1**exponent)
+            expected = recursive_least_squares(before, mean, damping)
+            torch.testing.assert_close(state["projection"], expected)
+
+
 def turns(method, model, data, state):
     """The head's gradients and the encoders moved, turn by turn; no optimizer."""
     found = []
@@ -73,7 +88,8 @@ def test_the_codes_variant_removes_the_updates_own_direction_instead():
     model, data = onestep.network("shared-head"), onestep.batch()
     method = Mla(normalise=False, variant="code")
     state = method.initial(model)
-    state["samples"].fill_(1e-3)  # λ tiny
+    state["seen"].fill_(60)
+    state["samples"].fill_(6)  # λ = 1e-11
     first, second = turns(method, model, data, state)
     sight = model.encode_visual(data.frames).mean(dim=0).detach()
     raw = torch.autograd.grad(
@@ -84,6 +100,17 @@ def test_the_codes_variant_removes_the_updates_own_direction_instead():
         method.step(model, data, onestep.now(state)).total, model.head.weight
     )[0]
     torch.testing.assert_close(first["head.weight"], plain)  # its first update leaves P alone
+
+
+def test_the_codes_first_update_is_neither_projected_nor_normalised():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla(variant="code")
+    state = method.initial(model)
+    plain = torch.autograd.grad(
+        method.step(model, data, onestep.now(state)).total, model.head.weight
+    )[0]
+    first, _ = turns(method, model, data, state)
+    torch.testing.assert_close(first["head.weight"], plain)
 
 
 def test_the_projection_has_norm_one_if_it_is_normalised():

@@ -57,12 +57,13 @@ class Mla(Method):
         return "shared-head" if self.fusion == "dynamic" else "shared-head-mean"
 
     def initial(self, model: AudioVisual) -> dict[str, Tensor]:
-        """P = 1, the last features' mean, and how much of the epoch is seen."""
+        """P = 1, the last features' mean, and λ with how much of the epoch is seen."""
         d, device = model.head.in_features, model.head.weight.device
         return {
             "projection": torch.eye(d, device=device),
             "mean": torch.zeros(d, device=device),
             "updates": torch.zeros((), device=device),
+            "damping": torch.full((), _DECAY, device=device),
             "seen": torch.zeros((), device=device),
             "samples": torch.ones((), device=device),
         }
@@ -78,8 +79,10 @@ class Mla(Method):
         phi = model.encode_audio(batch.audio) if audio else model.encode_visual(batch.frames)
         count = now.over_ranks(torch.full((), len(phi), device=phi.device))
         now.state["mean"].copy_(now.over_ranks(phi.detach().float().sum(dim=0)) / count)
-        if not audio:  # both turns of a batch have the same λ
-            now.state["seen"].add_(count)
+        if audio:  # both turns of a batch have the same λ
+            seen = now.state["seen"]
+            now.state["damping"].copy_(_DECAY ** (1 + seen / now.state["samples"]))
+            seen.add_(count)
         loss = cross_entropy(in_full(model.head, phi), batch.label)
         return Loss(loss, {"audio" if audio else "visual": loss})
 
@@ -98,11 +101,10 @@ class Mla(Method):
     def _take_in(self, now: Now) -> None:
         """Make P orthogonal to the mean of the turn's features, too."""
         state = now.state
-        damping = _DECAY ** (1 + state["seen"] / state["samples"])
-        fresh = recursive_least_squares(state["projection"], state["mean"], damping)
-        if self.variant == "code":  # whose very first update leaves P alone
-            fresh = torch.where(state["updates"] > 0, fresh, state["projection"])
+        fresh = recursive_least_squares(state["projection"], state["mean"], state["damping"])
         if self.normalise:
             fresh = fresh / fresh.norm()
+        if self.variant == "code":  # whose very first update leaves P alone
+            fresh = torch.where(state["updates"] > 0, fresh, state["projection"])
         state["projection"].copy_(fresh)
         state["updates"].add_(1)
