@@ -90,11 +90,26 @@ def test_gain_and_overfitting_are_differences_of_each_copys_own_loss(monkeypatch
         return own
 
     monkeypatch.setattr(g_blending, "mean_losses", losses)
-    monkeypatch.setattr(GBlending, "_train", lambda _, model, k, *rest: setattr(model, "trained", k))
+    monkeypatch.setattr(
+        GBlending, "_train", lambda _, model, k, *rest: setattr(model, "trained", k)
+    )
     model, method = onestep.network(), GBlending(held_out=0.2)
     state = method.initial(model)
     method.start_epoch(model, onestep.epoch(0, onestep.batch(30)), onestep.now(state))
     assert state["weights"].tolist() == pytest.approx([4 / 13, 8 / 13, 1 / 13])
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_a_copy_trains_on_its_own_loss_alone(k):
+    model, data = onestep.network(), onestep.batch(12)
+    begins, rows = onestep.epoch(0, data), torch.arange(12)
+    before = mean_losses(model, begins.train, rows)[k]
+    first = {name: p.detach().clone() for name, p in model.named_parameters()}
+    GBlending(super_epoch=3)._train(model, k, begins, rows, torch.Generator().manual_seed(0))
+    assert mean_losses(model, begins.train, rows)[k] < 0.8 * before
+    moved = {n.split("_")[0] for n, p in model.named_parameters() if not torch.equal(p, first[n])}
+    sides = ({"audio", "visual"}, {"audio"}, {"visual"})[k]
+    assert moved & {"audio", "visual"} == sides
 
 
 def test_copies_train_on_no_held_out_clip_and_validation_is_not_looked_at():

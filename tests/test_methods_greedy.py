@@ -34,6 +34,17 @@ def gated():
     return model, method, method.initial(model)
 
 
+def test_the_loss_is_that_of_both_heads():
+    model, method, state = gated()
+    data = onestep.batch()
+    loss = method.step(model, data, onestep.now(state))
+    logits = model(data.audio, data.frames)
+    audio, visual = (
+        nn.functional.cross_entropy(z, data.label).item() for z in (logits.audio, logits.visual)
+    )
+    assert loss.total.item() == pytest.approx(audio + visual)
+
+
 def test_speeds_are_of_gates_and_of_encoders_with_their_heads():
     model, method, state = gated()
     onestep.gradients(method, model, onestep.batch(), onestep.now(state))

@@ -68,6 +68,25 @@ def test_each_turn_moves_one_encoder_and_the_head():
     assert moved == [{"audio_encoder", "head"}, {"visual_encoder", "head"}]
 
 
+def test_a_gradient_is_multiplied_by_the_projection_of_the_features_before():
+    model, data = onestep.network("shared-head"), onestep.batch()
+    method = Mla(normalise=False)
+    state = method.initial(model)
+    features = [model.encode_audio(data.audio), model.encode_visual(data.frames)]
+    raw = [
+        torch.autograd.grad(
+            torch.nn.functional.cross_entropy(model.head(phi), data.label), model.head.weight
+        )[0]
+        for phi in features
+    ]
+    first, second = turns(method, model, data, state)
+    # λ = 0.1 in the first batch: P = 1 − h̄ h̄ᵀ / (0.1 + h̄ᵀ h̄) after the sound.
+    h = features[0].mean(dim=0).detach()
+    projection = torch.eye(len(h)) - torch.outer(h, h) / (0.1 + h @ h)
+    torch.testing.assert_close(first["head.weight"], raw[0])
+    torch.testing.assert_close(second["head.weight"], raw[1] @ projection)
+
+
 def test_visuals_update_of_the_head_does_not_disturb_what_it_answers_to_the_sound():
     model, data = onestep.network("shared-head"), onestep.batch()
     method = Mla(normalise=False)

@@ -38,6 +38,9 @@ def test_the_blend_is_at_least_as_long_as_the_sum_and_then_boosted():
     # 2 (0.4 f + 0.6 o) = (0.4, 1.2), of norm 1.265; f + o = (1, 1), of norm 1.414.
     expected = 1.5 * torch.tensor([0.4, 1.2]) * 2**0.5 / 1.6**0.5
     torch.testing.assert_close(found, expected)
+    # 2 (0.9 · 4 − 0.1 · 1) = 7 is longer than 4 − 1 = 3 and stays.
+    long = blended(torch.tensor([4.0]), torch.tensor([-1.0]), torch.tensor(0.9), 1.5)
+    assert long.item() == pytest.approx(1.5 * 7)
     even = blended(fused, own, torch.tensor(0.5), 1.0)
     torch.testing.assert_close(even, fused + own)
 

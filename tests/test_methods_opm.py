@@ -95,3 +95,17 @@ def test_with_ogm_the_leading_encoders_convolutions_shrink_by_k():
         side = name.split("_")[0]
         factor = terms[f"k_{side}"] if gradient.dim() == 4 else 1.0
         torch.testing.assert_close(both[name], factor * gradient)
+
+
+def test_ogm_goes_on_to_its_last_epoch():
+    model, data = onestep.network(), onestep.batch()
+    with torch.no_grad():
+        model.head.weight[:, : model.audio_features] *= 5
+    plain = onestep.gradients(Opm(p=0.0), model, data, onestep.now(epoch=60))
+    last, late = (
+        onestep.gradients(OpmOgm(p=0.0), model, data, onestep.now(epoch=epoch))
+        for epoch in (60, 61)
+    )
+    differs = [name for name in plain if not torch.equal(last[name], plain[name])]
+    assert len(differs) == 4  # the convolutions of the leader's encoder
+    assert all(torch.equal(late[name], plain[name]) for name in plain)

@@ -63,6 +63,16 @@ def test_new_prototypes_are_mixed_with_the_old() -> None:
     torch.testing.assert_close(state["audio_prototypes"], 0.75 * first + 0.25 * 8)
 
 
+def test_prototypes_are_of_training_samples_alone():
+    model, data = onestep.network(), onestep.batch(12)
+    method, found = Pmr(share=1.0), []
+    for validation in (None, onestep.batch(12, seed=9)):
+        state = method.initial(model)
+        method.start_epoch(model, onestep.epoch(0, data, validation), onestep.now(state))
+        found.append(state["visual_prototypes"])
+    assert torch.equal(*found)
+
+
 def test_the_loss_is_the_fused_one_and_alpha_times_the_slower_modalitys() -> None:
     model, data = onestep.network(), onestep.batch()
     method = Pmr(alpha=3.0)
