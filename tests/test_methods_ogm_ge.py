@@ -11,7 +11,7 @@ import torch
 from avgap.errors import UsageError
 from avgap.methods.concat import Concat
 from avgap.methods.modulation import Pair, true_class_scores, within
-from avgap.methods.ogm_ge import OgmGe, coefficients, modulated
+from avgap.methods.ogm_ge import OgmGe, coefficients, modulate, modulated
 from avgap.models.audiovisual import Logits
 
 
@@ -87,6 +87,26 @@ def test_after_the_last_modulated_epoch_gradients_are_plain() -> None:
     for name, gradient in plain.items():
         assert torch.equal(late[name], gradient)
         assert torch.equal(last[name], gradient) == ("_encoder" not in name or gradient.dim() != 4)
+
+
+def test_a_constant_k_slows_sgd_and_cancels_in_adam() -> None:
+    def moved(optimizer: str, k: Pair) -> float:
+        model, data = onestep.network(), onestep.batch()
+        weight = model.audio_encoder.body[0].weight
+        first = weight.detach().clone()
+        make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
+        steps = make(model.parameters(), lr=1e-4)
+        for _ in range(5):
+            steps.zero_grad()
+            Concat().step(model, data, onestep.now()).total.backward()
+            on = torch.tensor(True)
+            modulate(model, k, on, onestep.now(), every=False, noise=False)
+            steps.step()
+        return float((weight.detach() - first).norm())
+
+    one, tenth = pair(1.0, 1.0), pair(0.1, 1.0)
+    assert moved("sgd", tenth) == pytest.approx(0.1 * moved("sgd", one), rel=0.02)
+    assert moved("adam", tenth) == pytest.approx(moved("adam", one), rel=0.02)
 
 
 def test_the_noise_is_a_function_of_the_generator() -> None:

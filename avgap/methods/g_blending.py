@@ -6,8 +6,10 @@ network are trained aside, k alone each, on most of the training split. The auth
 weights and no estimator; others' ports take end values in place of differences, or the test set in
 place of held-out samples. Like them, |G_k| stands for G_k: a weight is never negative.
 `mode=offline` measures once, before the first epoch, when the held-out samples are new to the
-network. `mode=online` measures again every `super_epoch` epochs from the weights of then, which
-have been trained on the held-out samples, too: the loop trains on the whole split.
+network. The paper's copies then train for as many epochs as the network will; here for
+`super_epoch`, whose default is BalanceBenchmark's for measuring again and again. `mode=online`
+measures again every `super_epoch` epochs from the weights of then, which have been trained on the
+held-out samples, too: the loop trains on the whole split.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ the gates' parameters over that of the encoder's and head's; its logarithms diff
 running means for Q steps. The loss is L_a + L_v of two heads.
 
 The published code is for two views of 3-D models and updates the second branch's running mean by
-the first's gates, also in evaluation; here each by its own, in training. Its rates (SGD 0.1, no
+the first's gates, also in evaluation; here each by its own, in training. It evaluates with the
+gates that stand still when the epoch ends; here no gate does in evaluation. Its rates (SGD 0.1, no
 momentum, batches of 8) are for that data: here the loop's hold.
 """
 
