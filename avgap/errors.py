@@ -31,6 +31,10 @@ class InputError(AvgapError):
     exit_code = 3
 
 
+class ForeignError(InputError):
+    """A file that avgap did not write."""
+
+
 class OutputError(AvgapError):
     """The output exists and answers another question, or cannot be written."""
 

@@ -34,6 +34,7 @@ def test_the_interval_of_five_in_ten_by_hand():
     z = 1.96
     half = z * math.sqrt(0.025 + z**2 / 400) / (1 + z**2 / 10)
     assert wilson(5, 10).high == pytest.approx(0.5 + half, abs=1e-5)
+    assert wilson(4, 10).low < wilson(4.5, 10).low < wilson(5, 10).low  # a mean over two seeds
 
 
 def test_of_nothing_anything_is_possible():

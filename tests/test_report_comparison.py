@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 
+import h5py
 import pytest
 import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
 
 from avgap.report.comparison import compare, is_many
+from avgap.report.comparisonfiles import lead
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,42 @@ def test_what_is_not_done_is_named_and_not_counted(out):
     assert "±" not in found.tables[0].rows[0][2]
     assert len(found.left_out) == 1
     assert "seed-1" in found.left_out[0]
+
+
+def test_trainings_side_by_side_in_one_folder_are_compared_and_none_is_picked(out, tmp_path):
+    runs = tmp_path / "runs"
+    for method in ("concat", "ogm-ge"):
+        shutil.copytree(out / method / "seed-0" / "baseline", runs / method)
+        shutil.copy(out / method / "seed-0" / "metrics.json", runs / method)
+    assert is_many([runs])
+    assert [group.name for group in compare([runs]).panels[0].groups] == ["concat", "ogm-ge"]
+    shutil.rmtree(runs / "ogm-ge")
+    assert not is_many([runs])
+
+
+def test_damaged_files_are_named_and_their_numbers_not_counted(out):
+    (out / "ours.json").write_text("[1]", encoding="utf-8")  # nothing of avgap's
+    cut = out / "concat" / "seed-0" / "metrics-best.json"
+    cut.write_text(cut.read_text(encoding="utf-8")[:200], encoding="utf-8")
+    emptied = out / "ogm-ge" / "seed-0" / "metrics-best.json"
+    body = json.loads(emptied.read_text(encoding="utf-8"))
+    body["metrics"]["audio"]["accuracy"] = None
+    emptied.write_text(json.dumps(body), encoding="utf-8")
+    predicted = out / "ogm-ge" / "seed-1" / "metrics-best.h5"
+    predicted.write_bytes(predicted.read_bytes()[:1000])
+    told = "\n".join(compare([out]).left_out)
+    assert told.count("\n") == 2
+    assert "concat/seed-0/metrics-best.json cannot be read as JSON" in told
+    assert "ogm-ge/seed-0/metrics-best.json is corrupt: it lacks numbers" in told
+    assert "ogm-ge/seed-1/metrics-best.h5 cannot be read as HDF5" in told
+
+
+def test_a_folder_with_a_line_break_in_its_name_does_not_break_the_line(out):
+    odd = out / "new\nline"
+    (out / "concat").rename(odd)
+    (odd / "seed-1" / "not-done").touch()
+    (line,) = compare([out]).left_out
+    assert "new\\nline/seed-1" in line
 
 
 def test_a_copy_of_a_run_counts_once(out):
@@ -134,8 +173,16 @@ def test_two_folders_of_runs_are_compared_in_a_file_as_in_the_terminal(out, tmp_
     assert "Against concat" in file.read_text(encoding="utf-8")
 
 
+def test_the_suggested_line_makes_the_comparison_that_was_shown(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call("report", "out/concat/seed-0", "out/ogm-ge/seed-0")
+    _, _, line = result.stderr.partition("next: avgap ")
+    assert call(*shlex.split(line)).exit_code == 0
+    assert "comparison of trainings" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+
+
 def test_what_is_of_single_runs_is_refused(out):
-    assert "--by are of single runs" in fails(2, "report", out, "--by", "class")
+    assert "--by: of single runs" in fails(2, "report", out, "--by", "class")
 
 
 def test_a_seed_without_its_pair_or_predictions_is_told(out):
@@ -149,6 +196,56 @@ def test_a_seed_without_its_pair_or_predictions_is_told(out):
     assert unpaired == "ogm-ge, seed 1: no such seed of concat"
     result = call("report", out)
     assert "no such seed of concat" in result.stderr
+
+
+def test_what_the_reference_lacks_is_told_once(out, tmp_path):
+    shutil.copytree(out / "ogm-ge", tmp_path / "out" / "third")
+    for name in ("metrics", "metrics-best"):
+        (out / "concat" / "seed-0" / f"{name}.h5").unlink()
+    (note,) = compare([out]).notes
+    assert note.startswith("concat (the reference), seed 0: no predictions of best.pt")
+
+
+def test_a_modality_that_a_network_lacks_has_no_numbers(out, tmp_path):
+    cache, run = make_cache(tmp_path / "cache.h5"), out / "alone"
+    assert call("baseline", "visual-only", cache, "-o", run, "--epochs", "1", *SMALL).exit_code == 0
+    assert call("evaluate", cache, "-c", run / "best.pt", "-o", run / "m.json").exit_code == 0
+    results, intervals, *_ = compare([out]).tables
+    row = dict(zip(results.columns, results.rows[0], strict=True))
+    assert (row["group"], row["audio"], row["F1 audio"]) == ("visual-only", "–", "–")
+    assert row["mean |gap|"] == "–"
+    assert row["visual"] == row["fused"] != "–"
+    assert intervals.rows[0][2] == "–"
+    assert call("report", out, "-o", tmp_path / "runs.html").exit_code == 0
+
+
+def test_of_equal_accuracies_the_reference_is_named_and_how_many_seeds_there_are(out):
+    shutil.copytree(out / "concat" / "seed-0", out / "concat" / "seed-1", dirs_exist_ok=True)
+    (panel,) = compare([out], "concat").panels
+    fused = {name: of["fused"] for name, of in panel.accuracies().items()}
+    assert len(fused["concat"]) == 1
+    mean = {name: sum(values) / len(values) for name, values in fused.items()}
+    best = "ogm-ge" if mean["ogm-ge"] > mean["concat"] else "concat"
+    assert f"best on validation: {best}, {100 * mean[best]:.1f} % over" in lead(panel)
+    assert f"{100 * mean['concat']:.1f} % over 1 seed." in lead(panel)
+    equal = {"concat": {"fused": [0.5, 0.7]}, "ogm-ge": {"fused": [0.6]}}
+    object.__setattr__(panel, "accuracies", lambda: equal)
+    assert lead(panel).endswith("best on validation: concat, 60.0 % over 2 seeds.")
+
+
+def test_a_cache_that_has_moved_can_be_named(out, tmp_path):
+    moved = make_cache(tmp_path / "moved.h5")
+    with h5py.File(moved, "r+") as file:
+        file.attrs["parameters"] = json.dumps({"dataset": "digits"})
+    assert [panel.name for panel in compare([out], cache=moved).panels] == ["digits, test"]
+    (panel,) = compare([out], cache=make_cache(tmp_path / "other.h5", seed=5)).panels
+    assert panel.name == "unknown data, test"
+
+
+def test_a_reference_of_files_is_refused(out):
+    file = out / "concat" / "seed-0" / "metrics.json"
+    assert "--reference is of run folders" in fails(2, "report", file, "--reference", "concat")
+    assert "try" not in fails(2, "report", out, "--reference", "")
 
 
 def test_other_caches_and_splits_are_tables_of_their_own(out, tmp_path):
@@ -183,10 +280,8 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
         line = ["evaluate", cache, "-c", run / "adapt" / "best.pt", "-o", run / "metrics.json"]
         assert call(*line).exit_code == 0
     (panel,) = compare([tmp_path / "runs"]).panels
-    assert [g.name for g in panel.groups] == [
-        "adaptive",
-        "adaptive pull=weaker keep_unimodal=yes",
-    ]
+    names = ["adaptive", "adaptive pull=weaker keep_unimodal=yes"]
+    assert [g.name for g in panel.groups] == names
     (training,) = panel.groups[0].trainings.values()
     assert [stage.folder.name for stage in training.stages] == ["warmup", "adapt"]
     assert training.seed == (3,)
@@ -194,3 +289,10 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     assert epochs == 4
     logged = [line["test"]["fused"] for line in training.stages[-1].history]
     assert training.peers == max(logged)
+    for name in ("adaptive", "best"):  # the same warm-up twice: either would do
+        shutil.rmtree(tmp_path / "runs" / name / "warmup")
+    found = compare([tmp_path / "runs"])
+    assert [g.name for g in found.panels[0].groups] == names
+    assert [note.partition("/adapt: ")[2] for note in found.notes[:2]] == [
+        "what it started from is not among the folders; its time and settings are not told"
+    ] * 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
-from avgap.errors import AvgapError, InputError
+from avgap.errors import AvgapError, ForeignError, InputError
 
 
 def read_stamp(path: Path) -> Stamp:
@@ -43,7 +43,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} cannot be read as JSON", [str(error)]) from error
     if not isinstance(data, dict):
-        raise InputError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
+        raise ForeignError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
     return data
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from avgap.errors import InputError
+from avgap.errors import ForeignError, InputError
 
 FORMAT_VERSION = 1
 # Every format with the endings that its files may have; readers choose by the ending.
@@ -121,7 +121,7 @@ def hint(target: str | Path, source: str | Path) -> str:
 def parse_stamp(keys: Mapping[str, Any], path: str | Path) -> Stamp:
     """Check the stamp's keys as read from path. Raises InputError for a foreign or a newer one."""
     if keys.get("format") not in FORMATS or not isinstance(keys.get("digest"), str):
-        raise InputError(f"{path} is not an avgap artifact", ["it carries no avgap stamp"])
+        raise ForeignError(f"{path} is not an avgap artifact", ["it carries no avgap stamp"])
     version = keys.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
         made_by = dict(keys.get("provenance") or {}).get("avgap", "unknown")

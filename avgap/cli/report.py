@@ -46,11 +46,13 @@ def report(
         raise UsageError("--verify looks at one artifact and at nothing else")
     from avgap import report as stage
 
+    if reference is not None and not all(path.is_dir() for path in paths):
+        raise UsageError("--reference is of run folders, and these are files", [*map(str, paths)])
     if alone and not by and trajectories is None:
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    single = {"--by": by, "--trajectories": trajectories, "--cache": cache}
+    single = {"--by": by, "--trajectories": trajectories}
     asked = [name for name, value in single.items() if value]
     from avgap.report.comparison import compare, is_many
 
@@ -58,12 +60,15 @@ def report(
     if reference is not None or several or any(is_many([path]) for path in paths):
         if asked:
             raise UsageError(
-                f"{' and '.join(asked)} are of single runs, and these are compared",
+                f"{' and '.join(asked)}: of single runs, and these are compared",
                 hint="name one run folder",
             )
         kind = _kind(output, format, as_json=as_json)
-        made_by = _line(paths, output, {"--reference": reference, "--format": format})
-        _compare(compare(paths, reference), output, kind, made_by, as_json=as_json)
+        found = compare(paths, reference, cache)
+        # Several paths with -o are a page of each run but where a reference is named.
+        chosen = found.panels[0].reference if reference is None and len(paths) > 1 else reference
+        given = {"--reference": chosen, "--format": format, "--cache": cache}
+        _compare(found, output, kind, _line(paths, output, given), as_json=as_json)
         return
     kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by

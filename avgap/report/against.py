@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from avgap.gapfile import Gaps
 from avgap.report.seedgroups import SeedGroup
 from avgap.report.statistics import Difference, mcnemar, paired_bootstrap
 from avgap.report.tables import NOTHING, Table, number, points
-from avgap.report.trainings import BEST
+from avgap.report.trainings import BEST, Training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +33,12 @@ class Pairs(NamedTuple):
 
 def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs], list[str]]:
     """Every other group that has seeds in common with the reference; and what cannot be paired."""
-    found, notes = [], []
+    found = []
+    notes = [
+        f"{reference.name} (the reference), {_seed(seed)}: {_unpredicted(training)}"
+        for seed, training in reference.trainings.items()
+        if len(groups) > 1 and not _right(training)
+    ]
     for group in groups:
         if group is reference:
             continue
@@ -44,16 +48,12 @@ def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs
             if other is None:
                 notes.append(f"{group.name}, {_seed(seed)}: no such seed of {reference.name}")
                 continue
-            tables = [of.tables.get(BEST) for of in (training, other)]
-            here, there = (_right(table) for table in tables)
+            here, there = _right(training), _right(other)
+            if here and there and here.keys() != there.keys():
+                notes.append(f"{group.name}, {_seed(seed)}: other samples than {reference.name}")
+            elif not here:
+                notes.append(f"{group.name}, {_seed(seed)}: {_unpredicted(training)}")
             if not here or here.keys() != there.keys():
-                lacking = training.path if not here else other.path
-                why = (
-                    f"no predictions of best.pt (evaluate --save-predictions x.h5): {lacking}"
-                    if not here or not there
-                    else f"other samples than {reference.name}"
-                )
-                notes.append(f"{group.name}, {_seed(seed)}: {why}")
                 continue
             seeds.append(seed)
             ours.append([here[id] for id in here])
@@ -63,8 +63,13 @@ def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs
     return found, notes
 
 
-def _right(table: Gaps | None) -> dict[str, bool]:
-    """Whether the fused prediction is right, by id; empty where the table does not tell."""
+def _unpredicted(training: Training) -> str:
+    return f"no predictions of best.pt (evaluate --save-predictions x.h5): {training.path}"
+
+
+def _right(training: Training) -> dict[str, bool]:
+    """Whether the fused prediction of best.pt is right, by id; empty where no table tells."""
+    table = training.tables.get(BEST)
     if table is None or table.id is None or table.label is None or table.fused_pred is None:
         return {}
     return dict(zip(table.id, (table.fused_pred == table.label).tolist(), strict=True))

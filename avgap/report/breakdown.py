@@ -30,7 +30,7 @@ AGREEMENT = ("both right", "only audio", "only visual", "neither")
 class Share:
     """count of n, and Wilson's 95 % interval [low, high] of the share."""
 
-    count: int
+    count: float
     n: int
     low: float
     high: float
@@ -45,8 +45,11 @@ class Share:
         return {"share": self.value, **asdict(self)}
 
 
-def wilson(count: int, n: int) -> Share:
-    """A share with its score interval (Wilson 1927): never empty, never outside [0, 1]."""
+def wilson(count: float, n: int) -> Share:
+    """A share with its score interval (Wilson 1927): never empty, never outside [0, 1].
+
+    count: may be a mean of counts.
+    """
     if n == 0:
         return Share(0, 0, 0.0, 1.0)
     p, z2 = count / n, Z**2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,26 +63,42 @@ class Comparison:
 
 
 def is_many(paths: Sequence[Path]) -> bool:
-    """Whether the paths are several folders, or one that holds run folders and no run itself."""
+    """Whether the paths are several folders, or one that holds run folders and is no run itself.
+
+    A run is one training from scratch, with what went on from it.
+    """
     if not all(path.is_dir() for path in paths):
         return False
     if len(paths) > 1:
         return all(any(path.rglob("checkpoint.pt")) for path in paths)
     path = paths[0]
-    if any(path.glob("checkpoint.pt")) or any(path.glob("*/checkpoint.pt")):
+    near = [*path.glob("checkpoint.pt"), *path.glob("*/checkpoint.pt")]
+    if not near:
+        return any(path.rglob("checkpoint.pt"))
+    return sum(map(_from_scratch, near)) > 1
+
+
+def _from_scratch(checkpoint: Path) -> bool:
+    """Whether it is of a training that began with random weights, as far as it can be read."""
+    try:
+        return "checkpoint" not in artifact.read_stamp(checkpoint).inputs
+    except InputError:
         return False
-    return any(path.rglob("checkpoint.pt"))
 
 
-def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
+def compare(
+    paths: Sequence[Path], reference: str | None = None, cache: Path | None = None
+) -> Comparison:
     """Compare every whole training under the folders; those of other caches or splits apart.
 
-    reference: a group's name, by default the first. Raises InputError: nothing to compare;
-    UsageError: an unknown reference.
+    reference: a group's name, by default the first. cache: where it lies, if it has moved; of it
+    only the data set's name is told. Raises InputError: nothing to compare, no cache; UsageError:
+    an unknown reference.
     """
+    known = {} if cache is None else _name_of(artifact.read_stamp(cache))
     search = find_trainings(paths)
     found, twice = group_by_settings(search.trainings)
-    left_out = search.left_out + twice
+    left_out, notes = search.left_out + twice, list(search.notes)
     if not found:
         raise InputError("there are no whole trainings with metrics to compare", left_out[:10])
     names = [group.name for groups in found.values() for group in groups]
@@ -90,14 +107,14 @@ def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
         raise UsageError(
             f"--reference {reference}: no such group",
             [f"there are: {', '.join(dict.fromkeys(names))}"],
-            f"--reference '{like}'" if like else "",
+            f"--reference {shlex.quote(like)}" if like else None,
         )
-    panels, notes = [], []
-    for (cache, split), groups in found.items():
-        dataset = _dataset(next(iter(groups[0].trainings.values())))
+    panels = []
+    for (digest, split), groups in found.items():
+        dataset = known.get(digest) or _dataset(next(iter(groups[0].trainings.values())))
         name = f"{dataset or 'unknown data'}, {split}"
         if sum(of == split for _, of in found) > 1:
-            name += f", cache {cache[:12]}"  # two caches may be of one data set
+            name += f", cache {digest[:12]}"  # two caches may be of one data set
         first = next((g for g in groups if g.name == reference), groups[0])
         if reference is not None and first.name != reference:
             notes.append(f"{name}: no group {reference}; compared with {first.name} instead")
@@ -131,5 +148,9 @@ def _dataset(training: Training) -> str:
         stamp = artifact.read_stamp(stage.folder / hint) if hint else None
     except InputError:
         return ""
-    known = stamp is not None and stamp.digest == training.cache
-    return str(stamp.parameters.get("dataset", "")) if stamp and known else ""
+    return "" if stamp is None else _name_of(stamp).get(training.cache, "")
+
+
+def _name_of(stamp: artifact.Stamp) -> dict[str, str]:
+    """The data set's name by the digest of its cache."""
+    return {stamp.digest: str(stamp.parameters.get("dataset", ""))}

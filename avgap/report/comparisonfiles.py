@@ -116,11 +116,17 @@ def lead(panel: Panel) -> str:
     words = f"{count:,} trainings in {len(panel.groups):,} groups."
     if not means:
         return words
-    best = max(means, key=lambda name: means[name])
-    words += f" Highest fused accuracy, best on validation: {best}, {percent(means[best])} %"
+    # Of equal ones the reference, which no other is above.
+    best = max(means, key=lambda name: (means[name], name == panel.reference))
+
+    def told(name: str) -> str:
+        n = len(panel.accuracies()[name]["fused"])
+        return f"{percent(means[name])} % over {n:,} seed{'' if n == 1 else 's'}"
+
+    words += f" Highest fused accuracy, best on validation: {best}, {told(best)}"
     if best == panel.reference or panel.reference not in means:
         return f"{words}."
-    return f"{words}; the reference {panel.reference}: {percent(means[panel.reference])} %."
+    return f"{words}; the reference {panel.reference}: {told(panel.reference)}."
 
 
 def graphs(panel: Panel) -> list[Graph]:

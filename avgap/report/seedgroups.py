@@ -59,12 +59,12 @@ def _by_seed(members: list[Training], twice: list[str]) -> dict[tuple[int, ...],
 
 def group_names(members: Sequence[Training]) -> list[str]:
     """A name for each: its method, then what differs from others of the method, or in training."""
-    training = _differing([_trained(member) for member in members])
+    training = _differing([_trained(member) for member in members if not member.headless])
     names = []
     for member in members:
         alike = [other.settings for other in members if other.method == member.method]
-        own = {name: member.settings.get(name) for name in _differing(alike)}
-        trained = _trained(member)
+        own = {n: member.settings.get(n) for n in _differing(alike) if _has(member.settings, n)}
+        trained = {} if member.headless else _trained(member)
         shown = own | {name: trained[name] for name in training if name in trained}
         shown = {name: value for name, value in shown.items() if not _usual(name, value)}
         words = [f"{name.removeprefix('set_')}={_short(v)}" for name, v in shown.items()]
@@ -89,7 +89,12 @@ def _usual(name: str, value: Any) -> bool:
 def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
     """The names that not all have with one value, in their order."""
     names = dict.fromkeys(name for values in settings for name in values)
-    return [n for n in names if len({json.dumps(values.get(n)) for values in settings}) > 1]
+    return [n for n in names if len({json.dumps(v.get(n)) for v in settings if _has(v, n)}) > 1]
+
+
+def _has(settings: dict[str, Any], name: str) -> bool:
+    """Whether a setting could be there: one of an earlier stage only where there was that stage."""
+    return "." not in name or name in settings
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ from avgap.report.papernumbers import METHODS, paper_accuracy
 from avgap.report.runview import MODALITIES
 from avgap.report.seedgroups import SeedGroup
 from avgap.report.statistics import spread
-from avgap.report.tables import NOTHING, Table, number, percent
+from avgap.report.tables import NOTHING, Table, percent
 from avgap.report.trainings import BEST, LAST, Training
 
 
@@ -38,8 +38,8 @@ def results(groups: Sequence[SeedGroup], of: str) -> Table:
         rows.append([
             group.name, str(len(members)), *measured,
             over_seeds([t.mean_abs_gap for t in members], lambda v: f"{v:.3f}"),
-            over_seeds([t.seconds for t in members], number),
-            over_seeds([t.speed for t in members], number),
+            over_seeds([t.seconds for t in members], "{:,.1f}".format),
+            over_seeds([t.speed for t in members], "{:,.0f}".format),
         ])  # fmt: skip
     title = f"Best on validation ({of}), in percent: mean ± std over seeds"
     columns = (*MODALITIES, *(f"F1 {modality}" for modality in MODALITIES))
@@ -54,19 +54,20 @@ def intervals(groups: Sequence[SeedGroup], of: str) -> Table:
         members = [t for t in group.trainings.values() if BEST in t.metrics]
         row = [group.name]
         for modality in MODALITIES:
-            values = [t.metric(BEST, modality, "accuracy") for t in members]
-            if not members:
+            measured = [t.metric(BEST, modality, "accuracy") for t in members]
+            values = [value for value in measured if value is not None]
+            if not values:
                 row.append(NOTHING)
                 continue
             n = int(members[0].metrics[BEST]["n_samples"])
             sizes.add(n)
-            mean = float(np.mean([value for value in values if value is not None]))
-            share = wilson(round(mean * n), n)
+            mean = float(np.mean(values))
+            share = wilson(mean * n, n)
             row.append(f"{percent(mean)} [{percent(share.low)}–{percent(share.high)}]")
         rows.append(row)
     n_samples = ", ".join(f"{n:,}" for n in sorted(sizes))
     title = f"Accuracy with Wilson's 95 % interval on {n_samples} samples ({of}), in percent"
-    return Table("intervals", title, ("group", *MODALITIES), rows)
+    return Table("intervals", title, ("group", *MODALITIES), rows if sizes else [])
 
 
 def rules(groups: Sequence[SeedGroup], of: str, dataset: str) -> Table:

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 from avgap import artifact
 from avgap.artifact import Stamp
-from avgap.errors import InputError
+from avgap.errors import ForeignError, InputError
 from avgap.gapfile import Gaps, read_gaps
+from avgap.report.runview import MODALITIES
 from avgap.report.summaries import body_of
 
 BEST, LAST = "best", "last"
 _NO_SETTING = ("seed", "fit_seed", "log_test", "phase")
+MEASURES = ("accuracy", "macro_f1")
+_LACKS = {"audio-only": "visual", "visual-only": "audio"}  # by method
 _NOT_DONE = "not-done"  # what docs/reproduce's scripts leave in the folder of a run under way
 
 
@@ -55,13 +58,25 @@ class Training:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting but the seeds; those of a warm-up before adaptation as warmup.NAME."""
+        """Every setting but the seeds; those of a warm-up before adaptation as warmup.NAME.
+
+        start: the phase that the last stage started from, or unknown; absent from scratch.
+        """
         found: dict[str, Any] = {}
+        if self.headless:
+            found["start"] = "unknown"
+        elif len(self.stages) > 1:
+            found["start"] = self.stages[-2].stamp.parameters["phase"]
         for stage in self.stages:
             head = "" if stage is self.stages[-1] else f"{stage.stamp.parameters['phase']}."
             values = stage.stamp.parameters.items()
             found |= {f"{head}{name}": v for name, v in values if name not in _NO_SETTING}
         return found
+
+    @property
+    def headless(self) -> bool:
+        """Whether the training that the first stage started from was not found."""
+        return "checkpoint" in self.stages[0].stamp.inputs
 
     @property
     def method(self) -> str:
@@ -71,14 +86,21 @@ class Training:
         return str(values.get("method") or names.get(values["phase"], values["phase"]))
 
     def metric(self, rule: str, modality: str, name: str) -> float | None:
-        """A metric by a selection rule; None where that was not measured."""
+        """A metric by a selection rule; None where that was not measured, or there is no modality.
+
+        What `evaluate` gives of a modality that a network does not have is chance.
+        """
         body = self.metrics.get(rule)
-        return None if body is None else float(body["metrics"][modality][name])
+        if body is None or modality == _LACKS.get(self.method):
+            return None
+        return float(body["metrics"][modality][name])
 
     @property
     def mean_abs_gap(self) -> float | None:
-        """The mean |gap|, best on validation; None where that was not measured."""
-        return float(self.metrics[BEST]["gap"]["mean_abs"]) if BEST in self.metrics else None
+        """The mean |gap|, best on validation; None where not measured, or of one modality."""
+        if BEST not in self.metrics or self.method in _LACKS:
+            return None
+        return float(self.metrics[BEST]["gap"]["mean_abs"])
 
     @property
     def validation(self) -> float | None:
@@ -108,10 +130,14 @@ class Training:
 
 
 class Search(NamedTuple):
-    """What lies under the folders. left_out: runs that do not count, each with the reason."""
+    """What lies under the folders.
+
+    left_out: what does not count, each with the reason. notes: what else to know.
+    """
 
     trainings: list[Training]
     left_out: list[str]
+    notes: list[str]
 
 
 def find_trainings(paths: Sequence[Path]) -> Search:
@@ -126,19 +152,29 @@ def find_trainings(paths: Sequence[Path]) -> Search:
     stages, measured, left_out = _read(paths)
     marks = {file.parent for path in paths for file in path.rglob(_NOT_DONE)}
     found: list[Training] = []
+    notes: list[str] = []
     continued = _continued(stages)
     for stage in stages:
         if stage.folder in continued:
             continue
         why = _why_not(stage, marks)
-        of = [] if why else _measured(_chain(stage, stages), measured)
+        chain = _chain(stage, stages)
+        of = [] if why else _measured(chain, measured, left_out)
+        if of and of[0].headless:
+            before = f"{chain[0].folder}: what it started from is not among the folders"
+            notes.append(f"{before}; its time and settings are not told")
         if not of:
             reason = why or "no metrics of its checkpoints (avgap evaluate)"
             left_out.append(f"{stage.folder}: {reason}")
         found += of
     begun = {parent for stage in stages for parent in (stage.folder, *stage.folder.parents)}
     left_out += [f"{mark}: not done" for mark in sorted(marks) if mark not in begun]
-    return Search(found, left_out)
+    return Search(found, [_line(text) for text in left_out], [_line(text) for text in notes])
+
+
+def _line(text: str) -> str:
+    """A text that stays one line, whatever a folder is called."""
+    return text.replace("\n", "\\n")
 
 
 def _why_not(stage: Stage, marks: set[Path]) -> str:
@@ -160,9 +196,11 @@ def _read(paths: Sequence[Path]) -> tuple[list[Stage], list[tuple[Path, Stamp]],
                 stamp = artifact.read_stamp(file)
                 if stamp.format in ("avgap.metrics", "avgap.gaps"):
                     measured.append((file, stamp))
-        except InputError as error:
+        except ForeignError:
             if file.name == "checkpoint.pt":
-                left_out.append(error.what)
+                left_out.append(f"{file} is not a checkpoint of avgap")
+        except InputError as error:
+            left_out.append(error.what)
     return stages, measured, left_out
 
 
@@ -200,8 +238,10 @@ def _chain(stage: Stage, stages: list[Stage]) -> list[Stage]:
     return chain
 
 
-def _measured(stages: list[Stage], files: list[tuple[Path, Stamp]]) -> list[Training]:
-    """The training once for every split on which it was measured."""
+def _measured(
+    stages: list[Stage], files: list[tuple[Path, Stamp]], left_out: list[str]
+) -> list[Training]:
+    """The training once for every split on which it was measured. left_out gets damaged files."""
     last = stages[-1]
     digests = {BEST: last.best, LAST: last.stamp.digest}
     metrics: dict[str, dict[str, dict[str, Any]]] = {}
@@ -211,11 +251,29 @@ def _measured(stages: list[Stage], files: list[tuple[Path, Stamp]]) -> list[Trai
             if not digest or stamp.inputs.get("checkpoint") != digest:
                 continue
             split = str(stamp.parameters.get("split"))
-            if stamp.format == "avgap.metrics":
-                metrics.setdefault(split, {}).setdefault(rule, body_of(file))
-            elif rule not in tables.get(split, {}):
-                tables.setdefault(split, {})[rule] = read_gaps(file)
+            try:
+                if stamp.format == "avgap.metrics":
+                    metrics.setdefault(split, {}).setdefault(rule, _metrics_of(file))
+                elif rule not in tables.get(split, {}):
+                    tables.setdefault(split, {})[rule] = read_gaps(file)
+            except InputError as error:
+                left_out += [error.what] if error.what not in left_out else []
     return [
         Training(last.folder, stages, split, of, tables.get(split, {}))
         for split, of in sorted(metrics.items())
+        if of
     ]
+
+
+def _metrics_of(file: Path) -> dict[str, Any]:
+    """The body of a table of metrics. Raises InputError where a number is not there."""
+    body = body_of(file)
+    try:
+        numbers = [body["metrics"][of][name] for of in MODALITIES for name in MEASURES]
+        numbers += [body["gap"]["mean_abs"], body["n_samples"]]
+        lacking = not all(isinstance(value, int | float) for value in numbers)
+    except (KeyError, TypeError):
+        lacking = True
+    if lacking:
+        raise InputError(f"{file} is corrupt: it lacks numbers", [], "avgap evaluate again")
+    return body
