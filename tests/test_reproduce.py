@@ -7,15 +7,17 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import typer
 
 from avgap.cli import app
-from avgap.methods.registry import METHODS
+from avgap.methods.registry import METHODS, choose
 
 SCRIPTS = Path(__file__).parents[1] / "docs" / "reproduce"
 TABLES = ["table1.sh", "table2.sh", "table3.sh", "controls.sh", "sweep.sh"]
@@ -160,6 +162,15 @@ def test_a_sweep_whose_rounds_would_not_be_equally_long_says_so(call):
         (["--lengths", "30 4"], "--lengths are three numbers"),
         (["--lengths", "30 4 ten"], "ten is no number"),
         (["--task"], "--task needs a value"),
+        (["--names", "*"], "unknown name *"),
+        (["--names", ""], "--names names none"),
+        (["--seeds", " "], "--seeds names none"),
+        (["--seeds", "1 0 1"], "--seeds has 1 twice"),
+        (["--seeds", "1 01"], "01 is no number"),
+        (["--names", "concat concat"], "--names has concat twice"),
+        (["--task", "0 1"], "0 1 is no number"),
+        (["--gpus", "0"], "--gpus 0 would run nothing"),
+        (["--gpus", "1", "--task", "0"], "--gpus and --task exclude each other"),
     ],
 )
 def test_words_that_are_not_meant_are_refused(call, words, text):
@@ -167,6 +178,38 @@ def test_words_that_are_not_meant_are_refused(call, words, text):
     assert done.returncode == 2
     assert text in done.stderr
     assert lines == []
+
+
+@pytest.mark.parametrize("words", [[], ["--task", "0"], ["--gpus", "2"]])
+def test_a_script_that_is_stopped_starts_nothing_more(call, tmp_path, words):
+    begun, pretender = tmp_path / "begun", tmp_path / "python"
+    pretender.write_text(f"#!/bin/sh\necho $3 >>{begun}\nsleep 0.5\n")
+    line = ["sh", str(SCRIPTS / "table1.sh"), "cache.h5", "out", "--seeds", "0", *words]
+    environment = {**os.environ, "PYTHON": str(pretender)}
+    # A session of its own: with --gpus the script ends all of its group.
+    script = subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not begun.exists():
+        time.sleep(0.02)
+    time.sleep(0.1)  # the second GPU's
+    script.terminate()
+    assert script.wait(20) == -signal.SIGTERM
+    runs = begun.read_text()
+    time.sleep(1)
+    assert begun.read_text() == runs
+
+
+def test_windows_of_few_epochs_are_settings_that_the_methods_take(call):
+    done, lines = call(
+        "table1.sh", "--seeds", "0", "--lengths", "1 1 1", "--names", "dr opm ogm-ge"
+    )
+    assert done.returncode == 0, done.stderr
+    for line in lines:
+        _, name, method, *words = shlex.split(line)
+        if name == "baseline":
+            choose(method, [words[i + 1] for i, word in enumerate(words) if word == "--set"])
+    assert any(line.endswith("--set interval=1") for line in lines)
 
 
 def test_the_planted_clips_are_looked_for_after_every_length(call):

@@ -9,6 +9,7 @@
 # Audio: 32 mel bands × 33 windows, 16 ms apart (letter: 64 × 51); images of 28 px (four of 32 px).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 2 ] || { echo "usage: $0 DATA OUT [pca25|noise|sound|letter]…" >&2; exit 2; }
 data=$(cd "$1" && pwd)
 mkdir -p "$2"
 cd "$2"

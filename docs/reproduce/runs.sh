@@ -71,15 +71,30 @@ read_arguments() { # sets cache, out, seeds, names, gpus, task, count, training
         esac
         shift
     done
+    set -f # a * is a wrong name, not the files that are there
     for name in $names; do
         case $known in *" $name "*) ;; *) usage "unknown name $name; known:$known" ;; esac
     done
-    for value in $gpus $task $seeds $lengths; do
-        case $value in *[!0-9]*) usage "$value is no number" ;; esac
+    for value in "$gpus" "$task" $seeds $lengths; do
+        case $value in *[!0-9]* | 0?*) usage "$value is no number" ;; esac
     done
+    once --names $names
+    once --seeds $seeds
+    [ "$gpus" != 0 ] || usage "--gpus 0 would run nothing"
+    [ -z "$gpus" ] || [ -z "$task" ] || usage "--gpus and --task exclude each other"
     set -- $lengths
     [ $# -eq 3 ] || usage "--lengths are three numbers, as in \"30 4 10\""
     warm=$1 rounds=$2 epochs=$3
+}
+
+once() { # OPTION VALUE…: refuses none, and one that stands twice
+    option=$1 seen=" "
+    shift
+    [ $# -gt 0 ] || usage "$option names none"
+    for value in "$@"; do
+        case $seen in *" $value "*) usage "$option has $value twice" ;; esac
+        seen="$seen$value "
+    done
 }
 
 runs() { # every run as NUMBER NAME SEED, seed after seed, so that early results compare
@@ -106,9 +121,12 @@ perform() { # NAME SEED: one run; what it says goes to its log
 }
 
 share() { # I N: every N-th run from the I-th, one after the other
-    runs | while read -r number name seed; do
+    # Not in a pipe: a process of its own would go on with the list when this one is stopped.
+    while read -r number name seed; do
         [ $((number % $2)) -ne "$1" ] || perform "$name" "$seed" </dev/null
-    done
+    done <<LIST
+$(runs)
+LIST
 }
 
 all_done() { # names every run of the list that has no metrics
@@ -139,7 +157,7 @@ do_runs() {
         share "$task" "$total"
     elif [ -n "$gpus" ]; then
         gpu=0
-        trap 'kill 0' INT TERM
+        trap 'trap - INT TERM; kill 0' INT TERM
         while [ $gpu -lt "$gpus" ]; do
             AVGAP_DEVICE=cuda:$gpu share $gpu "$gpus" &
             gpu=$((gpu + 1))

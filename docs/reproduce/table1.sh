@@ -14,7 +14,7 @@ run() { # NAME SEED FOLDER
     adaptive) adapted "$2" "$3" "" ;;
     best) adapted "$2" "$3" "" --preset best ;;
     ogm-ge) from_scratch "$1" "$2" "$3" --set ends=$(window 50) ;;
-    dr) from_scratch "$1" "$2" "$3" --set interval=$(window 20) ;;
+    dr) from_scratch "$1" "$2" "$3" --set interval=$(($(window 20) > 0 ? $(window 20) : 1)) ;;
     opm) from_scratch "$1" "$2" "$3" --set warmup=$(window 6) ;;
     opm-ogm) from_scratch "$1" "$2" "$3" --set warmup=$(window 6) --set ends=$(window 60) ;;
     *) from_scratch "$1" "$2" "$3" ;;
