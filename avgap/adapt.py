@@ -62,6 +62,7 @@ def adapt(
     device = choose_device(running.device)
     cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, start.description, checkpoint_path)
+    _check_modalities(start, checkpoint_path)
     training = resolve(_training(start, changes or {}), cache, device)
     given = None if gmm is None else _given_mixture(gmm, cache, start)
     settings = settings if given is None else replace(settings, steps=1)
@@ -100,6 +101,16 @@ def adapt(
             method = rounds.begin(trainee)
             train(trainee, method, stage, settings.epochs, save, bar)
     return trained(folder)
+
+
+def _check_modalities(start: Checkpoint, path: Path) -> None:
+    """Raise InputError where the network has one modality: its gap would be from chance, 1/M."""
+    if start.description.network in ("audio-only", "visual-only"):
+        raise InputError(
+            f"{path} has one modality, and so no gap between two",
+            [f"its network: {start.description.network}"],
+            "a checkpoint of warmup, or of another baseline",
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,13 @@ class UsageError(AvgapError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for an unknown name, with the nearest known one."""
     names = list(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
     details = [f"known: {', '.join(names)}"]
-    return UsageError(f"unknown {kind} {name!r}", details, near[0] if near else None)
+    return UsageError(f"unknown {kind} {name!r}", details, _nearest(name, names))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that is meant, whatever the case: one that begins so, else the most alike."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    begun = [word for word in by_lower if word.startswith(name.lower()) and name]
+    near = begun or get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[near[0]] if near else None

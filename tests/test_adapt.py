@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from calling import START, call, fails
+from calling import SMALL, START, call, fails
 from conftest import make_cache
 
 from avgap.adapt import adapt
@@ -113,6 +113,14 @@ def test_settings_of_the_loop_are_those_of_the_warm_up_unless_given(
     )
     other = read_stamp(run(cache, start, tmp_path / "other", steps=1, epochs=1, optimizer="sgd"))
     assert (other.parameters["optimizer"], other.parameters["lr"]) == ("sgd", 2e-3)
+
+
+def test_a_network_of_one_modality_has_no_gap_to_adapt(work: Path) -> None:
+    line = ["baseline", "audio-only", "cache.h5", "-o", "alone", "--epochs", "1", *SMALL]
+    assert call(*line).exit_code == 0
+    told = fails(3, "adapt", "cache.h5", "-c", "alone/checkpoint.pt", "-o", "adapted")
+    assert "alone/checkpoint.pt has one modality, and so no gap between two" in told
+    assert not Path("adapted").exists()
 
 
 def test_anothers_optimizer_state_cannot_be_kept(cache: Path, start: Path, tmp_path: Path) -> None:

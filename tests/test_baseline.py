@@ -244,6 +244,9 @@ def test_settings_that_cannot_be_meant_are_told_all_at_once_with_the_nearest(cac
     )
     with pytest.raises(UsageError, match=r"unknown method 'ogmge'\n.*\n  try: ogm-ge"):
         choose("ogmge")
+    for word, meant in (("ogm", "ogm-ge"), ("OGM-GE", "ogm-ge"), ("G-Blend", "g-blending")):
+        with pytest.raises(UsageError, match=f"unknown method .*\n.*\n  try: {meant}$"):
+            choose(word)
     with pytest.raises(UsageError, match="its settings: none"):
         choose("concat", ["alpha=1"])
 

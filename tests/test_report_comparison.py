@@ -206,6 +206,16 @@ def test_what_the_reference_lacks_is_told_once(out, tmp_path):
     assert note.startswith("concat (the reference), seed 0: no predictions of best.pt")
 
 
+def test_without_validation_there_is_no_best_epoch_which_is_told(out):
+    for method in ("concat", "ogm-ge"):
+        (out / method / "seed-0" / "baseline" / "best.pt").unlink()
+        shutil.rmtree(out / method / "seed-1")
+    found = compare([out])
+    assert [table.name for table in found.tables] == ["results", "rules"]
+    assert all("no best.pt, which there is with validation alone" in note for note in found.notes)
+    assert len(found.notes) == 2
+
+
 def test_a_modality_that_a_network_lacks_has_no_numbers(out, tmp_path):
     cache, run = make_cache(tmp_path / "cache.h5"), out / "alone"
     assert call("baseline", "visual-only", cache, "-o", run, "--epochs", "1", *SMALL).exit_code == 0

@@ -64,6 +64,8 @@ def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs
 
 
 def _unpredicted(training: Training) -> str:
+    if not training.stages[-1].best:
+        return f"no best.pt, which there is with validation alone: {training.path}"
     return f"no predictions of best.pt (evaluate --save-predictions x.h5): {training.path}"
 
 
