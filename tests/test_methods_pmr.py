@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from avgap.methods.concat import Concat
+from avgap.methods.features import features
 from avgap.methods.pmr import Pmr, class_means, share_of_each_class, similarities, strengths
 
 
@@ -61,6 +62,19 @@ def test_new_prototypes_are_mixed_with_the_old() -> None:
     state["audio_prototypes"].fill_(8.0)
     method.start_epoch(model, onestep.epoch(1, data), onestep.now(state))
     torch.testing.assert_close(state["audio_prototypes"], 0.75 * first + 0.25 * 8)
+
+
+def test_features_are_those_in_evaluation_and_leave_batch_statistics():
+    model, data = onestep.network(encoder="resnet18"), onestep.batch(6)
+    model(data.audio, data.frames)  # so that the running statistics are none of their defaults
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    found = features(model, onestep.Split(data, size=4), torch.tensor([5, 0, 3, 1, 2]))
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+    model.eval()
+    expected = model.encode(data.audio, data.frames)[0][[5, 0, 3, 1, 2]]
+    torch.testing.assert_close(found.audio, expected, rtol=1e-4, atol=1e-5)
+    assert found.label.tolist() == [2, 0, 0, 1, 2]
 
 
 def test_prototypes_are_of_training_samples_alone():

@@ -71,6 +71,9 @@ def test_fixed_fusion_is_the_mean_and_dynamic_fusion_is_not():
     torch.testing.assert_close(mean.fused, (mean.audio + mean.visual) / 2)
     dynamic = onestep.network("shared-head")(data.audio, data.frames)
     assert torch.equal(dynamic.audio, mean.audio)
+    of_audio, of_visual = entropy_weights(dynamic.audio, dynamic.visual)
+    expected = of_audio * dynamic.audio + of_visual * dynamic.visual
+    torch.testing.assert_close(dynamic.fused, expected)
     assert not torch.allclose(dynamic.fused, mean.fused)
 
 
@@ -108,6 +111,13 @@ def test_a_frozen_gate_is_its_running_mean_for_every_sample():
     audio, visual = gate(torch.randn(3, 4), torch.randn(3, 8), torch.tensor([1.0, 0.0]))
     assert torch.equal(audio, torch.full((3, 4), 0.25))
     assert visual.std(dim=0).min() > 0
+
+
+def test_gates_follow_the_second_to_fourth_stage_with_half_as_many_hidden_units():
+    # Both encoders have 16, 32, 64 and 128 channels: 2 (C + C) / 4 = C hidden units.
+    gates = onestep.network("gated").gates
+    assert [gate.squeeze.weight.shape for gate in gates] == [(32, 64), (64, 128), (128, 256)]
+    assert [gate.visual.weight.shape for gate in gates] == [(32, 32), (64, 64), (128, 128)]
 
 
 def test_each_modality_sees_the_other_by_the_gates():
