@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from avgap import console
 from avgap.methods.registry import METHODS, choose, settings_of, text_of
 from avgap.run import Trained, from_scratch
 from avgap.settings import Network, Running, Training, parameters
 
 _DEFAULT = Running()
+# The settings of methods that name the first epoch, from 0, in which they are more than their loss.
+_FIRST = ("starts", "warmup", "interval")
 
 
 def baseline(
@@ -29,6 +32,12 @@ def baseline(
     run, or confirms a finished one. Raises UsageError, InputError, OutputError.
     """
     method = choose(name, assignments)
+    first = max(int(value) for value in (0, *(getattr(method, s, 0) for s in _FIRST)))
+    if first >= settings.epochs:
+        console.warn(
+            f"{name} does what it is for from epoch {first + 1} on, and {settings.epochs:,} are "
+            "trained: this is its loss alone (avgap baseline --list names its settings)"
+        )
     chosen = {f"set_{key}": value for key, value in parameters(method).items()}
     return from_scratch(
         cache,

@@ -251,6 +251,13 @@ def test_settings_that_cannot_be_meant_are_told_all_at_once_with_the_nearest(cac
         choose("concat", ["alpha=1"])
 
 
+def test_a_training_too_short_for_its_method_brings_a_warning(cache, tmp_path, capsys):
+    run("dr", cache, tmp_path / "a", "interval=2", epochs=2)
+    assert "dr does what it is for from epoch 3 on, and 2 are trained" in capsys.readouterr().err
+    run("dr", cache, tmp_path / "b", "interval=1", epochs=2)
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_a_value_is_read_by_its_settings_type():
     method = choose("ogm-ge", ["alpha=1", "alpha=2", "noise=No", "ends=7", "variant=paper"])
     assert vars(method) == {

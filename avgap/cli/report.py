@@ -46,8 +46,9 @@ def report(
         raise UsageError("--verify looks at one artifact and at nothing else")
     from avgap import report as stage
 
-    if reference is not None and not all(path.is_dir() for path in paths):
-        raise UsageError("--reference is of run folders, and these are files", [*map(str, paths)])
+    files = [str(path) for path in paths if path.is_file()]
+    if reference is not None and files:
+        raise UsageError("--reference is of run folders, and these are files", files)
     if alone and not by and trajectories is None:
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
