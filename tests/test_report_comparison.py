@@ -279,6 +279,18 @@ def test_other_caches_and_splits_are_tables_of_their_own(out, tmp_path):
     ] * 2
 
 
+def test_what_was_measured_on_another_cache_stands_apart(out, tmp_path):
+    before = compare([out]).panels[0].rows
+    other = make_cache(tmp_path / "other.h5", seed=5)
+    run = out / "concat" / "seed-0"
+    line = ["evaluate", other, "-c", run / "baseline" / "best.pt", "-o", run / "a.json"]
+    assert call(*line).exit_code == 0  # its name is before that of the other metrics
+    own, apart = compare([out]).panels
+    assert own.rows == before
+    assert [group.name for group in apart.groups] == ["concat"]
+    assert apart.rows[0]["best_on_test_fused_accuracy"] is None  # the log is of its own cache
+
+
 def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     cache = make_cache(tmp_path / "cache.h5")
     for name, options in (("adaptive", []), ("best", ["--preset", "best"])):

@@ -33,7 +33,7 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """A training with all stages that led to it, measured on a split.
+    """A training with all stages that led to it, measured on a split of a cache (its digest).
 
     metrics, tables: by selection rule (best, last), where there are such. peers: the best fused
     test accuracy of any epoch, of a log with --log-test.
@@ -41,14 +41,10 @@ class Training:
 
     path: Path
     stages: list[Stage]
+    cache: str
     split: str
     metrics: dict[str, dict[str, Any]]
     tables: dict[str, Gaps]
-
-    @property
-    def cache(self) -> str:
-        """The digest of the cache."""
-        return self.stages[-1].stamp.inputs.get("cache", "")
 
     @property
     def seed(self) -> tuple[int, ...]:
@@ -112,7 +108,12 @@ class Training:
     def peers(self) -> float | None:
         """The highest fused test accuracy of an epoch of the last stage, if all were logged."""
         lines = self.stages[-1].history
-        if self.split != "test" or not lines or not all("test" in line for line in lines):
+        trained_on = self.stages[-1].stamp.inputs.get("cache")
+        if (
+            (self.cache, self.split) != (trained_on, "test")
+            or not lines
+            or not all("test" in line for line in lines)
+        ):
             return None
         return max(float(line["test"]["fused"]) for line in lines)
 
@@ -241,27 +242,30 @@ def _chain(stage: Stage, stages: list[Stage]) -> list[Stage]:
 def _measured(
     stages: list[Stage], files: list[tuple[Path, Stamp]], left_out: list[str]
 ) -> list[Training]:
-    """The training once for every split on which it was measured. left_out gets damaged files."""
+    """The training once for every cache and split on which it was measured: its own cache first.
+
+    left_out gets damaged files.
+    """
     last = stages[-1]
-    digests = {BEST: last.best, LAST: last.stamp.digest}
-    metrics: dict[str, dict[str, dict[str, Any]]] = {}
-    tables: dict[str, dict[str, Gaps]] = {}
+    digests, trained_on = {BEST: last.best, LAST: last.stamp.digest}, last.stamp.inputs.get("cache")
+    metrics: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    tables: dict[tuple[str, str], dict[str, Gaps]] = {}
     for rule, digest in digests.items():
         for file, stamp in files:
             if not digest or stamp.inputs.get("checkpoint") != digest:
                 continue
-            split = str(stamp.parameters.get("split"))
+            of = stamp.inputs.get("cache", ""), str(stamp.parameters.get("split"))
             try:
                 if stamp.format == "avgap.metrics":
-                    metrics.setdefault(split, {}).setdefault(rule, _metrics_of(file))
-                elif rule not in tables.get(split, {}):
-                    tables.setdefault(split, {})[rule] = read_gaps(file)
+                    metrics.setdefault(of, {}).setdefault(rule, _metrics_of(file))
+                elif rule not in tables.get(of, {}):
+                    tables.setdefault(of, {})[rule] = read_gaps(file)
             except InputError as error:
                 left_out += [error.what] if error.what not in left_out else []
     return [
-        Training(last.folder, stages, split, of, tables.get(split, {}))
-        for split, of in sorted(metrics.items())
-        if of
+        Training(last.folder, stages, *of, metrics[of], tables.get(of, {}))
+        for of in sorted(metrics, key=lambda of: (of[0] != trained_on, of))
+        if metrics[of]
     ]
 
 
