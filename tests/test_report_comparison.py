@@ -13,8 +13,11 @@ import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
 
+from avgap.artifact import Stamp
 from avgap.report.comparison import compare, is_many
 from avgap.report.comparisonfiles import lead
+from avgap.report.seedgroups import group_names
+from avgap.report.trainings import Stage, Training
 
 
 @pytest.fixture(scope="module")
@@ -318,3 +321,29 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     assert [note.partition("/adapt: ")[2] for note in found.notes[:2]] == [
         "what it started from is not among the folders; its time and settings are not told"
     ] * 2
+
+
+def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path):
+    def training(adapt_lr, loss="adaptive", **values):
+        warmup = {"phase": "warmup", "loss": "joint", **values}
+        adapt = {"phase": "adapt", "loss": loss, **values, "lr": adapt_lr}
+        stages = [
+            Stage(tmp_path, Stamp("avgap.checkpoint", "d", {}, of, {}), True, [], "")
+            for of in (warmup, adapt)
+        ]
+        return Training(tmp_path, stages, "c", "test", {}, {})
+
+    members = [
+        training(2e-3, optimizer="sgd", lr=2e-3),
+        training(1e-4, optimizer="adam", lr=1e-4),
+        training(1e-3, optimizer="adam", lr=1e-3),
+        training(1e-3, optimizer="adam", lr=1e-4),
+        training(2e-3, "fused", optimizer="sgd", lr=2e-3),
+    ]
+    assert group_names(members) == [
+        "adaptive",
+        "adaptive optimizer=adam",
+        "adaptive optimizer=adam lr=0.001",
+        "adaptive warmup.lr=0.0001 optimizer=adam lr=0.001",
+        "adaptive loss=fused",
+    ]

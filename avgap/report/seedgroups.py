@@ -65,8 +65,8 @@ def group_names(members: Sequence[Training]) -> list[str]:
         alike = [other.settings for other in members if other.method == member.method]
         own = {n: member.settings.get(n) for n in _differing(alike) if _has(member.settings, n)}
         trained = {} if member.headless else _trained(member)
-        shown = own | {name: trained[name] for name in training if name in trained}
-        shown = {name: value for name, value in shown.items() if not _usual(name, value)}
+        shown = own | {n: trained[n] for n in training if n in trained and n not in own}
+        shown = {name: value for name, value in shown.items() if not _unsaid(name, member.settings)}
         words = [f"{name.removeprefix('set_')}={_short(v)}" for name, v in shown.items()]
         names.append(" ".join([member.method, *words]))
     return names
@@ -79,11 +79,20 @@ def _trained(member: Training) -> dict[str, Any]:
     return {n: v for n, v in values.items() if n not in hidden and not n.startswith("set_")}
 
 
-def _usual(name: str, value: Any) -> bool:
-    """Whether a setting, of any stage, has its default, which goes without saying."""
-    plain = name.rpartition(".")[2]
-    # The defaults of a method's own depend on the stage.
-    return plain not in _OWN and plain in _DEFAULTS and _DEFAULTS[plain] == value
+def _unsaid(name: str, settings: dict[str, Any]) -> bool:
+    """Whether a setting goes without saying: as in the last stage, or its default."""
+    head, _, plain = name.rpartition(".")
+    if name == "loss" and settings.get(name) == defaults.Adaptive.loss:
+        return True  # which "adaptive" says
+    if plain in _OWN or name not in settings:  # the defaults of a method's own depend on the stage
+        return False
+    value = settings[name]
+    if head and plain in settings:
+        return bool(value == settings[plain])
+    if plain == "lr":
+        optimizer = settings.get(f"{head}.optimizer" if head else "optimizer")
+        return bool(value == defaults.LEARNING_RATES.get(str(optimizer)))
+    return plain in _DEFAULTS and bool(_DEFAULTS[plain] == value)
 
 
 def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
