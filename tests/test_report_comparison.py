@@ -43,7 +43,7 @@ def out(trained, tmp_path):
 
 
 def test_seeds_are_grouped_and_every_rule_has_a_column(out):
-    results, intervals, rules, against, mcnemar = compare([out]).tables
+    results, intervals, rules, against, mcnemar, cost = compare([out]).tables
     assert [row[:2] for row in results.rows] == [["concat", "2"], ["ogm-ge", "2"]]
     assert all("±" in row[2] for row in results.rows)
     # One epoch: the best on validation, on test and the last are the same.
@@ -51,6 +51,7 @@ def test_seeds_are_grouped_and_every_rule_has_a_column(out):
     assert against.rows[0][:2] == ["ogm-ge", "2"]
     assert [row[0] for row in intervals.rows] == ["concat", "ogm-ge"]
     assert mcnemar.columns == ("group", "seed 0", "seed 1")
+    assert [len(row) for row in cost.rows] == [3, 3]
 
 
 def test_the_reference_can_be_chosen_and_a_wrong_one_is_told(out):
@@ -193,7 +194,7 @@ def test_a_seed_without_its_pair_or_predictions_is_told(out):
     for name in ("metrics", "metrics-best"):  # after one epoch the best is the last
         (out / "ogm-ge" / "seed-0" / f"{name}.h5").unlink()
     found = compare([out])
-    assert [table.name for table in found.tables] == ["results", "intervals", "rules"]
+    assert [table.name for table in found.tables] == ["results", "intervals", "rules", "cost"]
     unpredicted, unpaired = found.notes
     assert "ogm-ge, seed 0: no predictions of best.pt" in unpredicted
     assert unpaired == "ogm-ge, seed 1: no such seed of concat"
@@ -214,7 +215,7 @@ def test_without_validation_there_is_no_best_epoch_which_is_told(out):
         (out / method / "seed-0" / "baseline" / "best.pt").unlink()
         shutil.rmtree(out / method / "seed-1")
     found = compare([out])
-    assert [table.name for table in found.tables] == ["results", "rules"]
+    assert [table.name for table in found.tables] == ["results", "rules", "cost"]
     assert all("no best.pt, which there is with validation alone" in note for note in found.notes)
     assert len(found.notes) == 2
 

@@ -13,7 +13,7 @@ from avgap.errors import InputError, UsageError
 from avgap.report.against import Pairs, differences, pairs, tests
 from avgap.report.runview import MODALITIES
 from avgap.report.seedgroups import SeedGroup, group_by_settings
-from avgap.report.seedtables import intervals, results, rules, tidy
+from avgap.report.seedtables import cost, intervals, results, rules, tidy
 from avgap.report.tables import Table
 from avgap.report.trainings import BEST, Training, find_trainings
 
@@ -134,6 +134,7 @@ def _panel(
         rules(groups, name, dataset),
         differences(found, reference.name, name),
         tests(found, reference.name, name),
+        cost(groups, name),
     ]
     shown = [table for table in tables if table.rows]
     rows = [tidy(group, t, dataset) for group in groups for t in group.trainings.values()]

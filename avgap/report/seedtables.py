@@ -26,7 +26,7 @@ def over_seeds(values: Sequence[float | None], show: Callable[[float], str] = pe
 
 
 def results(groups: Sequence[SeedGroup], of: str) -> Table:
-    """Accuracy, macro F1, mean |gap|, and what training cost: by best.pt, mean ± std over seeds."""
+    """Accuracy, macro F1 and mean |gap| by best.pt, mean ± std over seeds."""
     rows = []
     for group in groups:
         members = list(group.trainings.values())
@@ -38,13 +38,21 @@ def results(groups: Sequence[SeedGroup], of: str) -> Table:
         rows.append([
             group.name, str(len(members)), *measured,
             over_seeds([t.mean_abs_gap for t in members], lambda v: f"{v:.3f}"),
-            over_seeds([t.seconds for t in members], "{:,.1f}".format),
-            over_seeds([t.speed for t in members], "{:,.0f}".format),
         ])  # fmt: skip
     title = f"Best on validation ({of}), in percent: mean ± std over seeds"
     columns = (*MODALITIES, *(f"F1 {modality}" for modality in MODALITIES))
-    cost = ("mean |gap|", "training, s", "samples/s")
-    return Table("results", title, ("group", "seeds", *columns, *cost), rows)
+    return Table("results", title, ("group", "seeds", *columns, "mean |gap|"), rows)
+
+
+def cost(groups: Sequence[SeedGroup], of: str) -> Table:
+    """Time and speed of training, all stages together, mean ± std over seeds."""
+    rows = []
+    for group in groups:
+        members = list(group.trainings.values())
+        times = over_seeds([t.seconds for t in members], "{:,.1f}".format)
+        rows.append([group.name, times, over_seeds([t.speed for t in members], "{:,.0f}".format)])
+    columns = ("group", "training, s", "samples/s")
+    return Table("cost", f"What training cost ({of}), as the logs tell", columns, rows)
 
 
 def intervals(groups: Sequence[SeedGroup], of: str) -> Table:
