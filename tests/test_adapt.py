@@ -123,6 +123,16 @@ def test_a_network_of_one_modality_has_no_gap_to_adapt(work: Path) -> None:
     assert not Path("adapted").exists()
 
 
+def test_another_cache_than_the_warm_ups_is_told(
+    cache: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(cache, start, tmp_path / "same", steps=1, epochs=1)
+    assert "another cache" not in capsys.readouterr().err
+    other = make_cache(tmp_path / "other.h5", seed=7)
+    run(other, start, tmp_path / "other", steps=1, epochs=1)
+    assert "was trained on another cache than" in capsys.readouterr().err
+
+
 def test_anothers_optimizer_state_cannot_be_kept(cache: Path, start: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot continue adam's state with sgd"):
         run(cache, start, tmp_path / "a", optimizer="sgd", keep_optimizer=True)
