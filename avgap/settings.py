@@ -177,8 +177,8 @@ class Adaptive:
 
 # Named members of the loss's family. paper: Eq. 10 as it stands; best: docs/results.md says where.
 PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {"pull": "both", "keep_unimodal": False},
-    "best": {"pull": "weaker", "keep_unimodal": True},
+    "paper": {"gamma": 1.0, "pull": "both", "keep_unimodal": False},
+    "best": {"gamma": 0.1, "pull": "weaker", "keep_unimodal": True},
 }
 
 # As many as warm-up and adaptation have together, so that methods are compared at equal cost.

@@ -290,7 +290,7 @@ def test_a_round_with_two_groups_is_weighted_whatever_is_asked_for_the_others(
 def test_presets_name_settings_and_the_paper_is_the_default() -> None:
     assert set(PRESETS) == {"paper", "best"}
     assert Adaptive(**PRESETS["paper"]) == Adaptive()
-    assert Adaptive(**PRESETS["best"]) == Adaptive(pull="weaker", keep_unimodal=True)
+    assert Adaptive(**PRESETS["best"]) == Adaptive(gamma=0.1, pull="weaker", keep_unimodal=True)
 
 
 def test_a_preset_is_recorded_as_the_settings_that_it_stands_for(work: Path) -> None:
@@ -298,8 +298,9 @@ def test_a_preset_is_recorded_as_the_settings_that_it_stands_for(work: Path) -> 
     assert call(*line, "-o", "best", "--preset", "best").exit_code == 0
     parameters = read_stamp(Path("best/checkpoint.pt")).parameters
     assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", True)
+    assert parameters["gamma"] == 0.1
     assert "preset" not in parameters
-    same = call(*line, "-o", "best", "--pull", "weaker", "--keep-unimodal")
+    same = call(*line, "-o", "best", "--pull", "weaker", "--keep-unimodal", "--gamma", "0.1")
     assert same.stderr.startswith("up to date: best/checkpoint.pt\n")
     assert call(*line, "-o", "less", "--preset", "best", "--no-keep-unimodal").exit_code == 0
     parameters = read_stamp(Path("less/checkpoint.pt")).parameters

@@ -40,7 +40,8 @@ def test_a_plain_loop_ends_with_the_weights_of_adapt(
     start = warmup(cache, tmp_path / "w", loss="joint", network=network, settings=loop).path
     gaps(cache, start, tmp_path / "gaps.h5")
     fitgmm(tmp_path / "gaps.h5", tmp_path / "gmm.json")
-    settings = Adaptive(steps=1, epochs=4, alpha=0.5, gamma=2.0, **PRESETS[preset])
+    member = PRESETS[preset] | {"alpha": 0.5, "gamma": 2.0}
+    settings = Adaptive(steps=1, epochs=4, **member)
     done = adapt(cache, start, tmp_path / "a", settings=settings, gmm=tmp_path / "gmm.json").path
 
     split = open_cache(cache).split("train")
@@ -48,7 +49,7 @@ def test_a_plain_loop_ends_with_the_weights_of_adapt(
     frames = whole_frames(torch.from_numpy(split.visual), 16)
     model = load_checkpoint(start)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
-    loss = AdaptiveLoss(tmp_path / "gmm.json", alpha=0.5, gamma=2.0, **PRESETS[preset])
+    loss = AdaptiveLoss(tmp_path / "gmm.json", **member)
     losses = []
     for epoch in range(4):
         optimizer.zero_grad()

@@ -306,7 +306,7 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
         line = ["evaluate", cache, "-c", run / "adapt" / "best.pt", "-o", run / "metrics.json"]
         assert call(*line).exit_code == 0
     (panel,) = compare([tmp_path / "runs"]).panels
-    names = ["adaptive", "adaptive pull=weaker keep_unimodal=yes"]
+    names = ["adaptive", "adaptive gamma=0.1 pull=weaker keep_unimodal=yes"]
     assert [g.name for g in panel.groups] == names
     (training,) = panel.groups[0].trainings.values()
     assert [stage.folder.name for stage in training.stages] == ["warmup", "adapt"]

@@ -144,7 +144,7 @@ def test_every_setting_of_the_sweep_trains_for_the_same_number_of_epochs(call, l
             spent[run] = spent.get(run, 0) + int(at.get("--steps", 1)) * int(at["--epochs"])
     assert len(spent) == 38
     assert set(spent.values()) == {warm + rounds * epochs}
-    assert any("--preset best --gamma 0.3" in line for line in lines)
+    assert any("--pull weaker --keep-unimodal --gamma 0.3" in line for line in lines)
 
 
 def test_a_sweep_whose_rounds_would_not_be_equally_long_says_so(call):

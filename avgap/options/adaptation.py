@@ -45,7 +45,8 @@ Weights = Annotated[
 Preset = Annotated[
     Literal["paper", "best"],
     Option(
-        help="paper: exactly Eq. 10; best: --pull weaker --keep-unimodal. Options given win.",
+        help="paper: exactly Eq. 10; best: --pull weaker --keep-unimodal --gamma 0.1. Options "
+        "given win.",
         rich_help_panel=_LOSS,
     ),
 ]
