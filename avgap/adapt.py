@@ -63,10 +63,10 @@ def adapt(
     cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, start.description, checkpoint_path)
     _check_modalities(start, checkpoint_path)
-    if start.stamp.inputs.get("cache") != cache.stamp.digest:
-        console.warn(f"{checkpoint_path} was trained on another cache than {cache_path}")
     training = resolve(_training(start, changes or {}), cache, device)
     given = None if gmm is None else _given_mixture(gmm, cache, start)
+    if start.stamp.inputs.get("cache") != cache.stamp.digest:
+        console.warn(f"{checkpoint_path} was trained on another cache than {cache_path}")
     settings = settings if given is None else replace(settings, steps=1)
     question = _question(cache, start, settings, training, given or fit)
     hints = {
