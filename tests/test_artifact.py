@@ -15,6 +15,7 @@ import pytest
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
+from avgap.artifact.writing import _Disk
 from avgap.errors import InputError, OutputError
 
 
@@ -85,6 +86,28 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(OutputError, match=r"cannot write .*\n  No space left"):
         write_half(tmp_path / "file.txt", OSError(28, "No space left on device"))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_full_disk_did_not_take_is_read_back(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    data = bytes(range(1, 201))
+    with _Disk(tmp_path / "a.h5", "w+") as disk:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            assert disk.write(data) == 200  # half of it is there
+            assert disk.write(data[:50]) == 50
+            disk.seek(10)
+            assert disk.write(b"xyz") == 3
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        there = bytearray(b"\xff" * 300)
+        disk.seek(0)
+        assert disk.readinto(there) == 300
+        assert disk.tell() == 300
+        assert there == data[:10] + b"xyz" + data[13:] + data[:50] + bytes(50)
+        with pytest.raises(OSError, match="File too large"):
+            disk.check()
 
 
 WRITER = """

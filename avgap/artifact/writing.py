@@ -83,19 +83,47 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}", [reason], "another place, or free some space")
 
 
+_KEPT = 1 << 20  # bytes of one write; HDF5's own records are smaller, larger ones are data
+
+
 class _Disk(io.FileIO):
-    """A file for HDF5 that remembers that the disk is full: told of it, HDF5 crashes on closing."""
+    """A file for HDF5 that remembers that the disk is full: told of it, HDF5 crashes on closing.
+
+    From then on it reads back what it could not write: HDF5 looks up its records again, and takes
+    whatever lies in memory where a read falls short.
+    """
 
     refused: OSError | None = None
 
+    def __init__(self, path: Path, mode: str) -> None:
+        super().__init__(path, mode)
+        self._unwritten: list[tuple[int, bytes]] = []  # place in the file, and what belongs there
+
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        done = 0
+        place, done = self.tell(), 0
         try:
             while done < len(view) and self.refused is None:
                 done += super().write(view[done:]) or 0
         except OSError as error:
             self.refused = error
+        if done < len(view):
+            if len(view) <= _KEPT:
+                self._unwritten.append((place, bytes(view)))
+            self.seek(place + len(view))
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        place, done = self.tell(), 0
+        while done < len(view) and (count := super().readinto(view[done:])):
+            done += count
+        view[done:] = bytes(len(view) - done)
+        for start, data in self._unwritten:
+            first, last = max(start, place), min(start + len(data), place + len(view))
+            if first < last:
+                view[first - place : last - place] = data[first - start : last - start]
+        self.seek(place + len(view))
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
