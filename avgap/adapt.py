@@ -60,13 +60,8 @@ def adapt(
     """
     begun = time.monotonic()
     device = choose_device(running.device)
-    cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
-    check_fits(cache, start.description, checkpoint_path)
-    _check_modalities(start, checkpoint_path)
+    cache, start, given = _inputs(cache_path, checkpoint_path, gmm)
     training = resolve(_training(start, changes or {}), cache, device)
-    given = None if gmm is None else _given_mixture(gmm, cache, start)
-    if start.stamp.inputs.get("cache") != cache.stamp.digest:
-        console.warn(f"{checkpoint_path} was trained on another cache than {cache_path}")
     settings = settings if given is None else replace(settings, steps=1)
     question = _question(cache, start, settings, training, given or fit)
     hints = {
@@ -103,6 +98,22 @@ def adapt(
             method = rounds.begin(trainee)
             train(trainee, method, stage, settings.epochs, save, bar)
     return trained(folder)
+
+
+def _inputs(
+    cache_path: Path, checkpoint_path: Path, gmm: Path | None
+) -> tuple[Cache, Checkpoint, GmmFile | None]:
+    """Cache, checkpoint and --gmm. Raises InputError where they do not belong together.
+
+    A checkpoint that was trained on another cache is told, and taken.
+    """
+    cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
+    check_fits(cache, start.description, checkpoint_path)
+    _check_modalities(start, checkpoint_path)
+    given = None if gmm is None else _given_mixture(gmm, cache, start)
+    if start.stamp.inputs.get("cache") != cache.stamp.digest:
+        console.warn(f"{checkpoint_path} was trained on another cache than {cache_path}")
+    return cache, start, given
 
 
 def _check_modalities(start: Checkpoint, path: Path) -> None:

@@ -11,7 +11,6 @@ from avgap.cli.common import STDOUT, command_line, one_result
 from avgap.errors import UsageError
 
 if TYPE_CHECKING:
-    from avgap.report.comparison import Comparison
     from avgap.report.runview import RunView
 
 
@@ -55,7 +54,7 @@ def report(
         return
     single = {"--by": by, "--trajectories": trajectories}
     asked = [name for name, value in single.items() if value]
-    from avgap.report.comparison import compare, is_many
+    from avgap.report.comparison import is_many
 
     several = output is None and format is None and not asked and is_many(paths)
     if reference is not None or several or any(is_many([path]) for path in paths):
@@ -64,12 +63,7 @@ def report(
                 f"{' and '.join(asked)}: of single runs, and these are compared",
                 hint="name one run folder",
             )
-        kind = _kind(output, format, as_json=as_json)
-        found = compare(paths, reference, cache)
-        # Several paths with -o are a page of each run but where a reference is named.
-        chosen = found.panels[0].reference if reference is None and len(paths) > 1 else reference
-        given = {"--reference": chosen, "--format": format, "--cache": cache}
-        _compare(found, output, kind, _line(paths, output, given), as_json=as_json)
+        _compare(paths, output, format, reference, cache, as_json=as_json)
         return
     kind = _kind(output, format, as_json=as_json)
     from avgap.report.grouping import read_by
@@ -93,10 +87,24 @@ def _line(
 
 
 def _compare(
-    found: Comparison, output: str | None, kind: str | None, made_by: str, *, as_json: bool
+    paths: list[Path],
+    output: str | None,
+    format: str | None,
+    reference: str | None,
+    cache: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
+    """Compare the trainings under folders, in the terminal or a file."""
     from avgap.report import comparisonfiles as files
+    from avgap.report.comparison import compare
 
+    kind = _kind(output, format, as_json=as_json)
+    found = compare(paths, reference, cache)
+    # Several paths with -o are a page of each run but where a reference is named.
+    chosen = found.panels[0].reference if reference is None and len(paths) > 1 else reference
+    given = {"--reference": chosen, "--format": format, "--cache": cache}
+    made_by = _line(paths, output, given)
     for line in found.left_out:
         console.warn(f"left out: {line}")
     for line in found.notes:

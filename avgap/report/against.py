@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     Seed = tuple[int, ...]
 
 
-class Pairs(NamedTuple):
+@dataclass(frozen=True)
+class Pairs:
     """A group and the reference, seed by seed: whether each sample was right, (S, N) twice."""
 
     name: str
@@ -26,9 +29,15 @@ class Pairs(NamedTuple):
     right: NDArray[np.bool_]
     reference: NDArray[np.bool_]
 
-    def difference(self, *, over_seeds: bool) -> Difference:
-        """Of the accuracies, with its interval over samples, or over seeds and samples."""
-        return paired_bootstrap(self.right, self.reference, over_seeds=over_seeds)
+    @cached_property
+    def over_samples(self) -> Difference:
+        """Of the accuracies, with its interval over samples."""
+        return paired_bootstrap(self.right, self.reference)
+
+    @cached_property
+    def over_both(self) -> Difference:
+        """Of the accuracies, with its interval over seeds and samples."""
+        return paired_bootstrap(self.right, self.reference, over_seeds=True)
 
 
 def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs], list[str]]:
@@ -81,8 +90,8 @@ def differences(found: Sequence[Pairs], reference: str, of: str) -> Table:
     """The difference in fused accuracy, its intervals, and how many seeds are above."""
     rows = []
     for pair in found:
-        by_sample = pair.difference(over_seeds=False)
-        by_both = pair.difference(over_seeds=True) if len(pair.seeds) > 1 else None
+        by_sample = pair.over_samples
+        by_both = pair.over_both if len(pair.seeds) > 1 else None
         change = pair.right.mean(axis=1) - pair.reference.mean(axis=1)
         above, below = int((change > 0).sum()), int((change < 0).sum())
         rows.append([

@@ -107,11 +107,8 @@ def write(found: Comparison, output: Path, format: str, made_by: str = "") -> No
 
 def lead(panel: Panel) -> str:
     """How many, and which is highest, in words."""
-    means = {
-        name: sum(of["fused"]) / len(of["fused"])
-        for name, of in panel.accuracies().items()
-        if of["fused"]
-    }
+    fused = {name: of["fused"] for name, of in panel.accuracies().items() if of["fused"]}
+    means = {name: sum(values) / len(values) for name, values in fused.items()}
     count = len(panel.rows)
     words = f"{count:,} trainings in {len(panel.groups):,} groups."
     if not means:
@@ -120,7 +117,7 @@ def lead(panel: Panel) -> str:
     best = max(means, key=lambda name: (means[name], name == panel.reference))
 
     def told(name: str) -> str:
-        n = len(panel.accuracies()[name]["fused"])
+        n = len(fused[name])
         return f"{percent(means[name])} % over {n:,} seed{'' if n == 1 else 's'}"
 
     words += f" Highest fused accuracy, best on validation: {best}, {told(best)}"
@@ -134,9 +131,7 @@ def graphs(panel: Panel) -> list[Graph]:
     title = f"Accuracy of every group, best on validation ({panel.name})"
     found = [Graph("accuracies", title, lambda: figures.accuracies(panel.accuracies()))]
     if panel.pairs:
-        changes = [
-            figures.Change(pair.name, *pair.difference(over_seeds=True)) for pair in panel.pairs
-        ]
+        changes = [figures.Change(pair.name, *pair.over_both) for pair in panel.pairs]
         title = (
             f"Fused accuracy against {panel.reference}, with 95 % intervals over seeds and samples"
         )
