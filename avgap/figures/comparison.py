@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NAME = 44  # letters of a group's name that are drawn
+_NAME = 52  # letters of a group's name that are drawn
 
 
 class Change(NamedTuple):
