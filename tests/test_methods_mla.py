@@ -20,17 +20,18 @@ def test_the_projection_removes_the_direction_of_the_mean_feature():
     torch.testing.assert_close(found @ across, across)  # and all of what is across it
 
 
-def test_lambda_falls_from_a_tenth_to_a_hundredth_within_an_epoch():
-    # So what is left of h̄ after half of an epoch: λ = 0.1^1.5.
+@pytest.mark.parametrize("damping", [0.1, 0.5])
+def test_lambda_falls_to_its_square_within_an_epoch(damping):
+    # So what is left of h̄ after half of an epoch: λ = 0.1^1.5, or another base's.
     model, data = onestep.network("shared-head"), onestep.batch(6)
-    method = Mla(normalise=False)
+    method = Mla(normalise=False, damping=damping)
     state = method.initial(model)
     method.start_epoch(model, onestep.epoch(0, onestep.batch(12)), onestep.now(state))
     state["seen"].fill_(6)
     loss = method.step(model, data, onestep.now(state))
     mean = state["mean"].clone()
     method.backward(model, loss, onestep.now(state))
-    left = 0.1**1.5 / (0.1**1.5 + mean @ mean)
+    left = damping**1.5 / (damping**1.5 + mean @ mean)
     torch.testing.assert_close(state["projection"] @ mean, mean * left, rtol=1e-3, atol=1e-5)
 
 

@@ -48,6 +48,15 @@ def test_markdown_has_the_verdict_and_every_table(run, tmp_path):
     ]  # fmt: skip
 
 
+def test_one_measurement_has_no_before_and_no_after(run, tmp_path):
+    (run / "warmup" / "metrics.json").unlink()
+    page([run], tmp_path / "r.md", format="md", made_by="avgap report run -o r.md")
+    text = (tmp_path / "r.md").read_text(encoding="utf-8")
+    assert "before" not in text.lower()
+    assert "| modality | accuracy | macro F1 | mAP |" in text
+    assert "| fused | 70.0 |" in text
+
+
 def test_names_mean_nothing_to_markdown(tmp_path):
     table = Gaps(
         gap=np.array([0.5, -0.2, 0.1]), id=["a|b", "<b>", "*c*"], label=np.array([0, 1, 0])

@@ -2,7 +2,7 @@
 
 A modality's own part of the output is its Shapley value, f_a = ½ [f(a, v) − f(0, v) + f(a, 0)],
 where 0 is the absent input. s_m is its mean −log p of the true class, τ the ratio that the running
-means of s would have, and κ_m = exp(α · min(τ_m − r_m, 10)) scales what of the gradient flows
+means of s would have, and κ_m = exp(α · min(τ_m − r_m, bound)) scales what of the gradient flows
 through f_m. f(0, v) and f(a, 0) are computed in evaluation mode with gradient, as in the published
 code. Here the fused output is a sum over the modalities, so f(0, v) and f(a, 0) need one more pass
 of either encoder, and one sample of silence and blank. The absent input is the mean one, zero
@@ -13,21 +13,19 @@ code ends the modulation (`ends`) it keeps the last κ; here κ is 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Epoch, NotNegative
+from avgap.methods.bounds import Epoch, NotNegative, Within
 from avgap.methods.modulation import Pair, within
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.models.scores import true_class_prob
 
 _LEAST = 1e-8  # a probability below counts as this; the code
-_STEEPEST = 10.0  # bound of τ − r; the code
-_LARGE = 1.0  # a gradient of the head beyond this calls for clipping, to this norm; the code
 
 
 def scaled(tensor: Tensor, factor: Tensor) -> Tensor:
@@ -42,15 +40,15 @@ def shapley(both: Logits, audio_alone: Logits, visual_alone: Logits) -> Pair:
     return Pair(both.fused / 2 + difference, both.fused / 2 - difference)
 
 
-def kappa(score: Pair, mean: Pair, alpha: float) -> Pair:
+def kappa(score: Pair, mean: Pair, alpha: float, bound: float) -> Pair:
     """κ_a and κ_v. score: s of the batch, mean: its running mean, scalars.
 
     r_a = exp(s_v − s_a) and τ_a = exp(s̄_v − s̄_a): above one where the sound leads.
     """
     lead, usual = score.visual - score.audio, mean.visual - mean.audio
     return Pair(
-        torch.exp(alpha * (usual.exp() - lead.exp()).clamp(max=_STEEPEST)),
-        torch.exp(alpha * ((-usual).exp() - (-lead).exp()).clamp(max=_STEEPEST)),
+        torch.exp(alpha * (usual.exp() - lead.exp()).clamp(max=bound)),
+        torch.exp(alpha * ((-usual).exp() - (-lead).exp()).clamp(max=bound)),
     )
 
 
@@ -61,6 +59,10 @@ class Agm(Method):
     alpha: NotNegative = 1.5  # the authors' answer on CREMA-D; the command line's default is 1
     starts: Epoch = 0  # first modulated epoch, from 0; the code
     ends: Epoch = 1500  # last; the authors' number of epochs (their command line: 20)
+    bound: NotNegative = 10.0  # of τ − r; the code
+    clip: Annotated[float, Within(1e-6)] = (
+        1.0  # a gradient of the head beyond it clips all to this norm; the code
+    )
     passes: ClassVar[int] = 2
 
     def initial(self, model: AudioVisual) -> dict[str, Tensor]:
@@ -77,7 +79,7 @@ class Agm(Method):
         parts = shapley(both, *self._alone(model, batch))
         score = self._score(parts, batch.label, now)
         mean = now.state["scores"]
-        k = kappa(Pair(*score.unbind()), Pair(*mean.unbind()), self.alpha)
+        k = kappa(Pair(*score.unbind()), Pair(*mean.unbind()), self.alpha, self.bound)
         now.state["steps"].add_(1)
         mean.add_((score - mean) / now.state["steps"])
         on = within(now, self.starts, self.ends)
@@ -88,14 +90,14 @@ class Agm(Method):
         return Loss(loss, {"fused": loss, "kappa_audio": k.audio, "kappa_visual": k.visual})
 
     def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
-        """The gradient, clipped to norm 1 where an element of the head's exceeds 1."""
+        """The gradient, clipped to the norm `clip` where an element of the head's exceeds it."""
         loss.total.backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = torch.stack([g.norm() for g in gradients]).norm()
         head = model.head.weight.grad
         assert head is not None
-        large = head.abs().max() > _LARGE
-        factor = torch.where(large, (_LARGE / (norm + 1e-6)).clamp(max=1.0), 1.0)
+        large = head.abs().max() > self.clip
+        factor = torch.where(large, (self.clip / (norm + 1e-6)).clamp(max=1.0), 1.0)
         for gradient in gradients:
             gradient.mul_(factor)
 

@@ -3,7 +3,7 @@
 Each batch makes two updates, audio's and then visual's, of that encoder and of one head that both
 share. So that an update of the head does not undo the other's, its gradient is multiplied by P,
 which recursive least squares keeps (nearly) orthogonal to the features that the head was trained
-on before: k = P h̄, P ← P − k kᵀ / (λ + h̄ᵀ k), λ = 0.1^(1 + t/T) in batch t of T. At test time
+on before: k = P h̄, P ← P − k kᵀ / (λ + h̄ᵀ k), λ = damping^(1 + t/T) in batch t of T. At test time
 the logits are weighted by each modality's certainty about the sample.
 
 `variant=paper`, the default, does what the paper argues for: an update's gradient is multiplied by
@@ -19,17 +19,16 @@ it is not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.methods.bounds import Within
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.heads import in_full
-
-_DECAY = 0.1  # λ = 0.1 ** (1 + t/T); the code
 
 
 def recursive_least_squares(projection: Tensor, mean: Tensor, damping: Tensor) -> Tensor:
@@ -47,6 +46,7 @@ class Mla(Method):
 
     fusion: Literal["dynamic", "mean"] = "dynamic"  # at test time; the code has both
     normalise: bool = True  # P /= ‖P‖_F after every update, as the code; else P only shrinks
+    damping: Annotated[float, Within(1e-6, 1)] = 0.1  # λ at the beginning of an epoch; the code
     variant: Literal["paper", "code"] = "paper"
     turns: ClassVar[int] = 2
     partial: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class Mla(Method):
             "projection": torch.eye(d, device=device),
             "mean": torch.zeros(d, device=device),
             "updates": torch.zeros((), device=device),
-            "damping": torch.full((), _DECAY, device=device),
+            "damping": torch.full((), self.damping, device=device),
             "seen": torch.zeros((), device=device),
             "samples": torch.ones((), device=device),
         }
@@ -81,7 +81,7 @@ class Mla(Method):
         now.state["mean"].copy_(now.over_ranks(phi.detach().float().sum(dim=0)) / count)
         if audio:  # both turns of a batch have the same λ
             seen = now.state["seen"]
-            now.state["damping"].copy_(_DECAY ** (1 + seen / now.state["samples"]))
+            now.state["damping"].copy_(self.damping ** (1 + seen / now.state["samples"]))
             seen.add_(count)
         loss = cross_entropy(in_full(model.head, phi), batch.label)
         return Loss(loss, {"audio" if audio else "visual": loss})

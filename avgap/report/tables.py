@@ -68,25 +68,27 @@ def tables(view: RunView) -> list[Table]:
 
 
 def accuracy(view: RunView) -> Table:
-    """Accuracy, macro F1 and mean average precision before and after adaptation, in percent."""
+    """Accuracy, macro F1 and mean average precision, before and after adaptation where known."""
     measures = {"accuracy": "accuracy", "macro_f1": "macro F1", "mean_average_precision": "mAP"}
 
     def value(body: dict[str, Any] | None, modality: str, measure: str) -> str:
         return percent(None if body is None else body["metrics"][modality][measure])
 
-    body = view.after or view.before
-    rows = [] if body is None else [
-        [
-            modality,
-            *(value(b, modality, m) for m in measures for b in (view.before, view.after)),
-            points(view.change(modality)),
-        ]
-        for modality in MODALITIES
-    ]  # fmt: skip
-    of = "" if body is None else f" on {body['split']}, {body['n_samples']:,} samples"
-    columns = [f"{name} {when}" for name in measures.values() for when in ("before", "after")]
-    title = f"Before and after adaptation{of}, in percent"
-    return Table("accuracy", title, ("modality", *columns, "change of accuracy"), rows)
+    moments = {"before": view.before, "after": view.after}
+    known = {when: body for when, body in moments.items() if body is not None}
+    both = len(known) == len(moments)
+    rows = [
+        [modality, *(value(b, modality, m) for m in measures for b in known.values())]
+        for modality in (MODALITIES if known else ())
+    ]
+    columns = [f"{name} {when}" if both else name for name in measures.values() for when in known]
+    title = "Before and after adaptation" if both else "Accuracy"
+    if both:
+        rows = [[*row, points(view.change(row[0]))] for row in rows]
+        columns.append("change of accuracy")
+    if body := view.after or view.before:
+        title += f" on {body['split']}, {body['n_samples']:,} samples"
+    return Table("accuracy", f"{title}, in percent", ("modality", *columns), rows)
 
 
 def rounds(view: RunView) -> Table:
