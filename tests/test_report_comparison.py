@@ -6,6 +6,9 @@ import csv
 import json
 import shlex
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import pytest
@@ -348,3 +351,21 @@ def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path
         "adaptive warmup.lr=0.0001 optimizer=adam lr=0.001",
         "adaptive loss=fused",
     ]
+
+
+def test_the_tables_of_the_results_page_are_the_reports_side_by_side(out, tmp_path):
+    shown = call("report", out, "--reference", "concat", "--json")
+    (tmp_path / "report.json").write_text(shown.stdout, encoding="utf-8")
+    script = Path(__file__).parents[1] / "docs" / "reproduce" / "tables.py"
+    line = [sys.executable, str(script), "methods", str(tmp_path / "report.json")]
+    printed = subprocess.run(line, capture_output=True, text=True, check=True, encoding="utf-8")
+    head, _, *rows = ([*map(str.strip, r.split("|")[1:-1])] for r in printed.stdout.splitlines())
+    results, _, rules, against, _, _ = compare([out], "concat").tables
+    assert head[9] == "against concat"
+    accuracies = [float(row[3].split()[0]) for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True)
+    of = {row[0]: row for row in rows}
+    assert [of[group][3] for group, *_ in results.rows] == [row[2] for row in results.rows]
+    assert [of[group][4] for group, *_ in rules.rows] == [row[3] for row in rules.rows]
+    assert of["ogm-ge"][9] == against.rows[0][against.columns.index("difference")]
+    assert of["concat"][9] == ""

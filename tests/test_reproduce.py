@@ -235,3 +235,20 @@ def test_the_mixtures_are_told_by_round(tmp_path):
     assert done.stdout.splitlines()[2] == (
         "| adaptive | 1 | 2 | 0.25 ± 0.00 | 0.00 ± 0.00 | 0.50 ± 0.00 | 3.0 ± 1.4 | 1 of 2 |"
     )
+
+
+def test_the_sweep_is_told_by_setting_cache_and_loss(tmp_path):
+    rows = [
+        *((f"out/alpha-3/seed-{seed}/adapt", 0.9, test) for seed, test in ((0, 0.8), (1, 0.9))),
+        ("out/kept-alpha-3/seed-0/adapt", 0.95, 0.75),
+        ("out/weaker-kept/seed-0/adapt", 1.0, 0.5),
+    ]
+    head = "training,validation_fused_accuracy,best_fused_accuracy"
+    lines = ["# avgap report", head, *(f"{name},{v},{t}" for name, v, t in rows)]
+    (tmp_path / "noise.csv").write_text("\n".join(lines) + "\n")
+    line = [sys.executable, str(SCRIPTS / "tables.py"), "sweep", str(tmp_path / "noise.csv")]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[2:] == [
+        "| alpha 3 | 90.0 / 85.0 ± 7.1 | 95.0 / 75.0 |",
+        "| as it is | – | 100.0 / 50.0 |",
+    ]
