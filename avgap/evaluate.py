@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import resident
 from avgap.device import choose_device, choose_precision, place
 from avgap.distributed import from_first
-from avgap.gapfile import Gaps
+from avgap.gapfile import Gaps, holds_logits
 from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
 from avgap.run import check_fits
+from avgap.settings import INFERENCE_BATCH_SIZE
 
 MODALITIES = ("fused", "audio", "visual")
 
@@ -66,7 +67,7 @@ def evaluate(
     *,
     split: str = "test",
     predictions: Path | None = None,
-    batch_size: int | None = None,
+    batch_size: int = INFERENCE_BATCH_SIZE,
     precision: str = "fp32",
     device_name: str = "auto",
     force: bool = False,
@@ -89,7 +90,7 @@ def evaluate(
         inputs,
         hints(predictions or output),
         split,
-        logits=True,
+        logits=predictions is not None and holds_logits(predictions),
         precision=choose_precision(precision, device),
         batch_size=batch_size,
     )
@@ -104,10 +105,9 @@ def evaluate(
     model = place(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
     size = checkpoint.description.image_size
+    table = measure(model, data, size, replace(pass_, logits=True))
     if predictions is not None and not done:
-        table = pass_.run(model, data, size, predictions).table
-    else:
-        table = measure(model, data, size, pass_)
+        pass_.write(table, device, started, predictions)
     body = _body(cache, checkpoint, split, table)
     stamp = Stamp(
         question.format,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
-from avgap.errors import InputError
+from avgap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class Gaps:
 
     def __len__(self) -> int:
         return len(self.gap)
+
+    def without_logits(self) -> Gaps:
+        """All else of the table: what a CSV holds."""
+        return replace(self, fused_logits=None, audio_logits=None, visual_logits=None)
 
     def digest(self) -> str:
         """The digest of the content: ids, labels and every array, not the stamp."""
@@ -95,6 +99,17 @@ def read_gaps(path: str | Path) -> Gaps:
         table = readers[path.suffix](path)
     _check(table, path)
     return table
+
+
+def holds_logits(output: str | Path) -> bool:
+    """Whether a table of gaps at output can hold logits: a CSV, in a file or printed, cannot."""
+    return str(output) != STANDARD_STREAM and Path(output).suffix != ".csv"
+
+
+def expect_room(output: str | Path, *, logits: bool) -> None:
+    """Raise UsageError where logits are asked for in a file that cannot hold them."""
+    if logits and not holds_logits(output):
+        raise UsageError("a CSV holds no logits", hint="--logits with -o GAPS.h5")
 
 
 def write_gaps(path: Path, table: Gaps) -> None:

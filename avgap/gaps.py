@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
@@ -17,7 +18,7 @@ from avgap.data.resident import Resident, resident
 from avgap.device import choose_device, choose_precision, place
 from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
-from avgap.gapfile import Collected, Gaps, read_gaps, write_gaps
+from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
 from avgap.inference import predict, predict_together
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import modality_gap, true_class_prob
@@ -34,12 +35,13 @@ def gaps(
     *,
     split: str = "train",
     logits: bool = False,
-    batch_size: int | None = None,
+    batch_size: int = INFERENCE_BATCH_SIZE,
     precision: str = "fp32",
     device_name: str = "auto",
     force: bool = False,
 ) -> Collected:
-    """Measure the gap of every sample of a split. Raises InputError, OutputError."""
+    """Measure the gap of every sample of a split. Raises UsageError, InputError, OutputError."""
+    expect_room(output, logits=logits)
     device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
@@ -70,7 +72,7 @@ class GapPass:
     split: str = "train"
     logits: bool = False
     precision: str = "fp32"
-    batch_size: int | None = None
+    batch_size: int = INFERENCE_BATCH_SIZE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -97,12 +99,19 @@ class GapPass:
         table = measure(model, data, image_size, self)
         if self.precision == "bf16":
             console.notice(_rounding(table, model, data, image_size))
+        return self.write(table, data.device, started, output)
+
+    def write(
+        self, table: Gaps, device: torch.device, started: float, output: str | Path
+    ) -> Collected:
+        """Write a table that was measured, with the logits where they are asked for."""
+        table = table if self.logits else table.without_logits()
         stamp = Stamp(
             "avgap.gaps",
             table.digest(),
             self.inputs,
             self.parameters,
-            artifact.provenance(started, str(data.device)),
+            artifact.provenance(started, str(device)),
             self.hints,
         )
         table = replace(table, stamp=stamp)
@@ -129,9 +138,8 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    size = options.batch_size or INFERENCE_BATCH_SIZE
     with losses_told():
-        out = predict_together(model, data, image_size, size, options.precision)
+        out = predict_together(model, data, image_size, options.batch_size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
     if bad:
         raise InputError(

@@ -52,7 +52,7 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
             question.inputs,
             question.parameters,
             artifact.provenance(started),
-            {"root": _root(shards[0], output)},
+            _hints(shards[0], output),
             found,
         )
     tell_untrained(header.classes, clips)
@@ -175,5 +175,7 @@ def _audit(shards: Sequence[Cache], writer: CacheWriter) -> Audit | None:
     return audit(writer.samples(), shards[0].classes, first.published, first.notes)
 
 
-def _root(shard: Cache, output: Path) -> str:
-    return artifact.hint(output, shard.path.parent / shard.stamp.hints.get("root", ""))
+def _hints(shard: Cache, output: Path) -> dict[str, str]:
+    """Where a shard's sources lie, seen from the folder of the output."""
+    places = shard.stamp.hints.items()
+    return {name: artifact.hint(output, shard.path.parent / place) for name, place in places}

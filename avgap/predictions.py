@@ -12,7 +12,7 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.errors import InputError
-from avgap.gapfile import Collected, Gaps, read_gaps, write_gaps
+from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
 from avgap.scorecheck import Scores, checked, true_class_prob
 from avgap.scorefile import MODALITIES, ScoreFile, read_scores
 
@@ -28,8 +28,10 @@ def gaps_of_predictions(
     """Write the table of gaps of a file of scores (docs/formats.md, "Predictions").
 
     logits: keep the logits in the table, too. Raises InputError: a file that cannot be read,
-    scores that cannot be used; OutputError: output answers another question.
+    scores that cannot be used; UsageError: logits into a CSV; OutputError: output answers another
+    question.
     """
+    expect_room(output, logits=logits)
     started = time.monotonic()
     file = read_scores(path)
     scores = checked(file, path)

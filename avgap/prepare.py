@@ -155,7 +155,7 @@ def _make(
             plan.question.inputs,
             plan.question.parameters,
             artifact.provenance(started),
-            {"root": artifact.hint(output, plan.root)},
+            _hints(plan, output),
             found,
         )
     parts.remove()
@@ -163,6 +163,12 @@ def _make(
     if whole:
         tell_untrained(plan.header.classes, kept)
     return result_of("made", output, plan.header, stamp.digest, kept, missing, found, started)
+
+
+def _hints(plan: Plan, output: Path) -> dict[str, str]:
+    """Where the media lie, and the lists of the splits, seen from the folder of the output."""
+    places = {"root": plan.root, "splits": plan.options.splits}
+    return {name: artifact.hint(output, path) for name, path in places.items() if path is not None}
 
 
 def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:

@@ -149,7 +149,7 @@ class Fit:
     """How the mixture of Eq. 8 is fitted."""
 
     components: int | str = 2  # 1 | 2 (the paper) | 3 | auto
-    n_init: int = 10  # starts; see fitgmm.starts
+    n_init: int = 10  # starts; see fitting.starts
     tol: float = 1e-8  # scikit-learn's 1e-3 stops after two iterations
     reg_covar: float = 1e-6  # variance floor
     max_iter: int = 2000
@@ -174,6 +174,12 @@ class Adaptive:
     epochs: int = 10  # E_adaptive, per step
     keep_optimizer: bool = False  # Table 3, "same state"
 
+
+# The settings of Adaptive that have no meaning for a control, whose loss is not Eq. 10.
+OF_EQ_10 = (
+    *("alpha", "beta", "gamma", "anneal"),
+    *("weights", "pull", "keep_unimodal", "unsupported"),
+)
 
 # Named members of the loss's family. paper: Eq. 10 as it stands; best: docs/results.md says where.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avgap.artifact import read_stamp
 from avgap.errors import OutputError
 from avgap.evaluate import evaluate
 from avgap.gapfile import read_gaps
+from avgap.report.describe import describe
 from avgap.settings import Network, Training
 from avgap.warmup import warmup
 
@@ -42,6 +44,17 @@ def test_the_metrics_are_those_of_the_saved_predictions(
     np.testing.assert_allclose(
         table.fused_logits, table.audio_logits + table.visual_logits, rtol=1e-6
     )
+
+
+def test_predictions_in_a_csv_have_the_digest_of_what_is_in_it(
+    cache: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "p.csv"
+    first = evaluate(cache, checkpoint, tmp_path / "m.json", predictions=table)
+    assert "the content has this digest" in describe(table, verify=True)[0]
+    assert read_stamp(table).parameters["logits"] is False
+    assert first.body["metrics"]["fused"]["confusion"]
+    assert evaluate(cache, checkpoint, tmp_path / "m.json", predictions=table).up_to_date
 
 
 def test_the_file_holds_what_the_result_says_and_is_confirmed(

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from calling import fails
 
 from avgap.artifact import read_stamp
 from avgap.checkpoint import load_checkpoint
@@ -57,6 +58,13 @@ def test_a_written_table_is_read_as_it_was(cache: Path, checkpoint: Path, tmp_pa
             np.testing.assert_array_equal(getattr(read, column), getattr(made, column))
         assert read.id == made.id
     assert read_gaps(tmp_path / "gaps.h5").audio_logits.shape == (60, 3)
+
+
+@pytest.mark.parametrize("name", ["gaps.csv", "-"])
+def test_logits_are_not_promised_to_a_csv(cache: Path, checkpoint: Path, name: str) -> None:
+    told = fails(2, "gaps", cache, "-c", checkpoint, "--logits", "-o", name)
+    assert "a CSV holds no logits" in told
+    assert "gaps.csv" not in {path.name for path in Path().iterdir()}
 
 
 def test_the_batch_size_changes_no_question(cache: Path, checkpoint: Path, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from calling import SMALL, call
+from calling import SMALL, TINY, call
+from media import write_dataset
 
-from avgap.artifact import Stamp
+from avgap.artifact import read_stamp
 from avgap.report.commands import commands
 from avgap.report.runfolder import Found, RunFolder, read_run
 
@@ -23,30 +23,38 @@ def test_the_commands_on_the_page_answer_the_same_questions(work):
     assert call("gaps", "cache.h5", *place).exit_code == 0
     line = ["baseline", "ogm-ge", "cache.h5", "-o", "run/ogm", "--epochs", "1", *SMALL]
     assert call(*line, "--set", "noise=false").exit_code == 0
+    line = ["adapt", "cache.h5", "-c", "run/warmup/checkpoint.pt", "-o", "run/control"]
+    line += ["--loss", "fused", "--steps", "1", "--epochs", "1", "--no-log-test"]
+    assert call(*line).exit_code == 0
     lines = commands(read_run(work / "run"))
     names = [re.match(r"avgap (\w+)", line)[1] for line in lines]
-    expected = ["baseline", "warmup", "gaps", "fitgmm", "evaluate", "adapt", "gaps"]
-    assert names == expected
+    assert sorted(names) == sorted(
+        ["baseline", "warmup", "gaps", "fitgmm", "evaluate", "adapt", "gaps", "adapt"]
+    )
+    assert names.index("warmup") < names.index("gaps") < names.index("adapt")
+    assert "--no-log-test" in next(line for line in lines if "run/control" in line)
     for line in lines:
         result = call(*shlex.split(line)[1:])
         assert result.exit_code == 0, result.stderr
         assert "up to date" in result.stderr, line
 
 
-def test_a_cache_is_made_again_with_its_recipe():
-    parameters = {
-        "dataset": "csv",
-        "audio": {"name": "ogm", "sample_rate": 22050, "seconds": 2.0, "n_fft": 512,
-                  "hop_length": 353, "mels": None, "transform": "stft", "normalise": "none"},
-        "frames": {"count": 3, "size": 64, "sampling": "uniform"},
-        "corrupt": None, "keep_sound": True, "seed": 0,
-    }  # fmt: skip
-    stamp = Stamp("avgap.cache", "c", {}, parameters, {}, {"root": "../clips.csv"})
-    run = RunFolder(Path("a/run"), [Found(Path("a/b/cache.h5"), stamp, {})], [], [], {}, [])
-    assert commands(run) == [
-        "avgap prepare csv a/clips.csv -o a/b/cache.h5 --audio-recipe ogm --seconds 2.0 "
-        "--frames 3 --frame-size 64 --sampling uniform --keep-sound --seed 0"
-    ]
-    lost = replace(stamp, hints={})
-    run = RunFolder(Path("a/run"), [Found(Path("a/b/cache.h5"), lost, {})], [], [], {}, [])
-    assert commands(run) == []
+@pytest.mark.slow
+def test_a_cache_is_made_again_with_its_recipe_its_splits_and_without_what_is_broken(tmp_path):
+    root = write_dataset(tmp_path / "source", {"train": 6, "test": 2})
+    (root / "train-0.mp4").write_bytes(b"nothing")
+    names = dict.fromkeys([f"train-{i}" for i in range(6)], "train")
+    names |= dict.fromkeys(["test-0", "test-1"], "test")
+    (tmp_path / "s.csv").write_text("id,split\n" + "".join(f"{k},{v}\n" for k, v in names.items()))
+    cache = tmp_path / "made" / "c.h5"
+    line = ["prepare", "csv", root, "-o", cache, "--splits", tmp_path / "s.csv", *TINY]
+    assert call(*line, "--allow-missing", "3", "--keep-sound").exit_code == 0
+    found = Found(cache, read_stamp(cache), {})
+    (again,) = commands(RunFolder(cache.parent, [found], [], [], {}, []))
+    assert "--keep-sound" in again
+    assert again.endswith("--allow-missing 1")
+    result = call(*shlex.split(again)[1:])
+    assert result.exit_code == 0, result.stderr
+    assert "up to date" in result.stderr
+    lost = Found(cache, replace(found.stamp, hints={}), {})
+    assert commands(RunFolder(cache.parent, [lost], [], [], {}, [])) == []

@@ -9,13 +9,7 @@ import typer
 from avgap import console, options
 from avgap.cli.common import command_line, finished, given
 from avgap.errors import UsageError
-from avgap.settings import PRESETS, Adaptive, Fit, Running
-
-# What has no meaning without Eq. 10.
-_OF_EQ_10 = (
-    "preset", "alpha", "beta", "gamma", "anneal",
-    "weights", "pull", "keep_unimodal", "unsupported", "gmm",
-)  # fmt: skip
+from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running
 
 
 def adapt(
@@ -131,6 +125,7 @@ def adapt(
 
 def _control(ctx: typer.Context, loss: str) -> None:
     """Raise UsageError where a control, another loss than Eq. 10, is given what only that has."""
-    beside = [f"--{n.replace('_', '-')}" for n in _OF_EQ_10 if loss != "adaptive" and given(ctx, n)]
+    names = () if loss == "adaptive" else ("preset", *OF_EQ_10, "gmm")
+    beside = [f"--{name.replace('_', '-')}" for name in names if given(ctx, name)]
     if beside:
         raise UsageError(f"--loss {loss} has no {', '.join(beside)}", hint="--loss adaptive")

@@ -26,11 +26,13 @@ Plot = Annotated[
     Path | None,
     Option(help="Draw Fig. 2 into a .png, .svg or .pdf.", show_default=False, rich_help_panel=OUT),
 ]
-Logits = Annotated[bool, Option("--logits", help="Store the logits, too.")]
+Logits = Annotated[bool, Option("--logits", help="Store the logits, too; .h5 alone.")]
 SavePredictions = Annotated[
     Path | None,
     Option(
-        help="Write every sample's scores (.h5 or .csv).", show_default=False, rich_help_panel=OUT
+        help="Write every sample's scores: .h5 with logits, or .csv.",
+        show_default=False,
+        rich_help_panel=OUT,
     ),
 ]
 Alpha = Annotated[float, Option(min=0.0, help="Weight of w₀ · L_MM.", rich_help_panel=_LOSS)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap.report.runfolder import Found, RunFolder
-from avgap.settings import AUDIO_RECIPES, Fit, parameters
+from avgap.settings import AUDIO_RECIPES, OF_EQ_10, Fit, parameters
 
 # Parameters that no option gives: what the command is, or what it derives.
 _DERIVED = ("phase", "method", "classes", "dataset", "name", "transform", "normalise", "shard")
@@ -57,7 +57,7 @@ def _words(found: Found) -> list[str] | None:
     try:
         if found.kind == "cache":
             head = ["prepare", values["dataset"], inputs["root"]]
-            tail = _front_end(values)
+            tail = [*_splits(inputs), *_front_end(values), *_missing(found.path)]
         elif found.kind == "gmm":
             tables = [place for name, place in inputs.items() if name.startswith("gaps")]
             head, tail = ["fitgmm", *tables], _options(values)
@@ -71,7 +71,7 @@ def _words(found: Found) -> list[str] | None:
             tail = _options(values)
         else:
             head, output = _training(values, inputs), str(folder)
-            tail = _options(values)
+            tail = [*_options(_meant(values)), *_refused(values)]
     except KeyError:
         return None
     return [*head, "-o", output, *tail]
@@ -84,6 +84,30 @@ def _training(values: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]
         return ["baseline", values["method"], inputs["cache"]]
     given = ["--gmm", inputs["gmm"]] if "gmm" in inputs else []
     return ["adapt", inputs["cache"], "--checkpoint", inputs["checkpoint"], *given]
+
+
+def _splits(inputs: Mapping[str, str]) -> list[str]:
+    return ["--splits", inputs["splits"]] if "splits" in inputs else []
+
+
+def _missing(cache: Path) -> list[str]:
+    """The clips that may be unreadable: as many as are not in the cache."""
+    from avgap.data.cache import open_cache
+
+    count = len(open_cache(cache).missing)
+    return ["--allow-missing", str(count)] if count else []
+
+
+def _meant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training takes as options: a control of `adapt` takes none of Eq. 10's."""
+    control = values["phase"] == "adapt" and values["loss"] != "adaptive"
+    return {name: value for name, value in values.items() if not (control and name in OF_EQ_10)}
+
+
+def _refused(values: Mapping[str, Any]) -> list[str]:
+    """What `adapt` was told not to do: without a word it does as the warm-up did."""
+    names = ("tf32", "sync_batchnorm", "log_test") if values["phase"] == "adapt" else ()
+    return [f"--no-{name.replace('_', '-')}" for name in names if values.get(name) is False]
 
 
 def _options(values: Mapping[str, Any]) -> list[str]:
