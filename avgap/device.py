@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -84,6 +85,26 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
         # Cached casts would be of one capture and read by another.
         return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
     return nullcontext()
+
+
+_HELD = {"device": "resident on it", "host": "in pinned memory", "file": "read from its file"}
+
+
+@contextmanager
+def memory_told(held: str, batch_size: int, *, resident: bool = False) -> Iterator[None]:
+    """Tell an InputError where the device runs out of memory within.
+
+    held: where the data lie, device | host | file. resident: whether --resident can change it.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        host = " or --resident host" if resident and held == "device" else ""
+        raise InputError(
+            "the device is out of memory",
+            [f"with the data {_HELD[held]} and batches of {batch_size}"],
+            f"--batch-size {max(batch_size // 2, 1)}{host}",
+        ) from error
 
 
 def place(model: Model, device: torch.device) -> Model:

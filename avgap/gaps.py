@@ -15,7 +15,7 @@ from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.checkpoint import read_checkpoint, rebuild
 from avgap.data.cache import open_cache
 from avgap.data.resident import Resident, resident
-from avgap.device import choose_device, choose_precision, place
+from avgap.device import choose_device, choose_precision, memory_told, place
 from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
 from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
@@ -138,7 +138,7 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    with losses_told():
+    with losses_told(), memory_told(data.place, options.batch_size):
         out = predict_together(model, data, image_size, options.batch_size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
     if bad:

@@ -16,7 +16,7 @@ from avgap.artifact import Question
 from avgap.checkpoint import Checkpoint, Progress, read_checkpoint
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import Resident, resident
-from avgap.device import choose_device, choose_precision, place, set_numerics
+from avgap.device import choose_device, choose_precision, memory_told, place, set_numerics
 from avgap.errors import InputError, UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
@@ -70,7 +70,8 @@ def load_stage(
     set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
 
     def held(name: str) -> Resident:
-        return resident(cache, name, device, running.resident)
+        with memory_told("device", settings.batch_size, resident=True):
+            return resident(cache, name, device, running.resident)
 
     train = held("train")
     if train.place != "device":

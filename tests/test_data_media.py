@@ -132,6 +132,10 @@ def test_a_window_beyond_the_end_says_where_the_end_is(tmp_path):
         MediaError, match=r"its sound ends at 2\.\d\d s, before the clip's end at 3\.00 s"
     ):
         read_sound(path, RATE, 1, 3)
+    with pytest.raises(
+        MediaError, match=r"its video ends at 2\.00 s, before the clip's start at 3\.00 s"
+    ):
+        read_frames(path, 3, 32, 3, None)
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.flv"])

@@ -58,7 +58,7 @@ def test_data_larger_than_the_free_memory_stays_in_its_file(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert resident(open_cache(cache), "train", CPU).place == "device"
-    monkeypatch.setattr(module, "_free_memory", lambda: 1000.0)
+    monkeypatch.setattr(module, "free_memory", lambda: 1000.0)
     assert resident(open_cache(cache), "train", CPU).place == "file"
 
 

@@ -31,6 +31,7 @@ EXPECTED = [
     ("fps:3", 0.5, 2, 5, [5, 8, 11, 15, 18]),  # 0.5, 0.83, 1.17, 1.5, 1.83 s
     ("fps:40", 0, 2, 5, [0, 0, 0, 0, 1]),  # faster than the film: each as long as it is shown
     ("fps:0.1", 0, 2, 2, [0, 0]),
+    ("fps:20", 0, 0.201, 5, [0, 0, 1, 1, 1]),  # a window of 0.2 s, rounded: none at 0.2 s
 ]
 
 

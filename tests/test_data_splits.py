@@ -118,6 +118,7 @@ def test_a_table_names_the_split_of_each_id(tmp_path):
     ("text", "message"),
     [
         ("id,split\nc1,dev\n", "names splits other than train, val, test"),
+        ("id,split\nc1,train\nc2\n", "has rows that are too short(.|\n)*:3"),
         ("clip,part\nc1,train\nc2,x\n", "needs the columns id and split"),
         ("", "needs the columns id and split"),
     ],

@@ -106,6 +106,18 @@ def test_scores_that_are_not_finite_are_listed_by_id(
     assert not (tmp_path / "gaps.h5").exists()
 
 
+def test_a_device_without_room_is_told_with_what_to_try(
+    cache: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate")
+
+    monkeypatch.setattr("avgap.gaps.predict_together", full)
+    with pytest.raises(InputError, match="the device is out of memory") as caught:
+        gaps(cache, checkpoint, tmp_path / "gaps.h5", batch_size=64)
+    assert caught.value.hint == "--batch-size 32"
+
+
 def test_foreign_tables_need_a_gap_column_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

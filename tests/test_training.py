@@ -170,6 +170,24 @@ def test_a_loss_that_is_not_finite_stops_with_what_to_try(cache: Path, tmp_path:
     assert caught.value.hint == "a smaller --lr than 1e+12"
 
 
+@pytest.mark.parametrize(("decay", "words"), [(0.0, "an output"), (1e20, "a weight")])
+def test_weights_that_the_last_updates_ruined_are_not_saved(
+    cache: Path, tmp_path: Path, decay: float, words: str
+) -> None:
+    # One batch: its loss is that of the first weights, and finite.
+    with pytest.raises(InputError, match=f"{words} is not finite in epoch 1 of warmup"):
+        run(
+            cache,
+            tmp_path / "w",
+            optimizer="sgd",
+            lr=1e25,
+            weight_decay=decay,
+            epochs=1,
+            batch_size=64,
+        )
+    assert not list((tmp_path / "w").glob("*.pt"))
+
+
 def test_every_sample_is_seen_once_per_epoch_also_when_the_last_batch_is_partial(
     cache: Path,
 ) -> None:

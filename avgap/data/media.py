@@ -153,10 +153,13 @@ def window(start: float | None, end: float | None, length: float, what: str) -> 
     """The clip's (start, end) in s within a stream of this length. Raises MediaError outside it."""
     begin = 0.0 if start is None else start
     stop = length if end is None else end
-    if stop > length + TOLERANCE or begin >= length:
-        raise MediaError(
-            f"its {what} ends at {length:.2f} s, before the clip's end at {stop:.2f} s"
-        )
+    for name, moment, inside in (
+        ("start", begin, begin < length),
+        ("end", stop, stop <= length + TOLERANCE),
+    ):
+        if not inside:
+            ends = f"its {what} ends at {length:.2f} s"
+            raise MediaError(f"{ends}, before the clip's {name} at {moment:.2f} s")
     return begin, stop
 
 

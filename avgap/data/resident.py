@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Generator, Tensor
 
 from avgap.data.cache import Cache
 from avgap.data.mapped import map_split
+from avgap.data.memory import free_memory
 
 PLACES = ("device", "host", "file")
 _SLAB = 512  # clips read at a time on their way to a GPU
@@ -129,7 +129,7 @@ def _load(
 
 
 def _roomy(cache: Cache, clips: int, device: torch.device) -> str:
-    """The first place with room for so many clips and as many again (validation, test)."""
+    """The first place with room for so many clips, and a fifth more for what lies beside them."""
     needed = 1.2 * clips * sum(
         int(np.prod(shape)) * np.dtype(kind).itemsize
         for name, (shape, kind) in cache.header.arrays.items() if name != "sound"
@@ -138,17 +138,7 @@ def _roomy(cache: Cache, clips: int, device: torch.device) -> str:
         free, _ = torch.cuda.mem_get_info(device)
         if needed < free - _SPARE_DEVICE:
             return "device"
-    return "host" if needed < _SHARE_HOST * _free_memory() else "file"
-
-
-def _free_memory() -> float:
-    """Bytes of memory that programs can still have; unknown counts as plenty."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as lines:
-            found = dict(line.split(":") for line in lines)
-        return 1024.0 * int(found["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        return float("inf")
+    return "host" if needed < _SHARE_HOST * free_memory() else "file"
 
 
 def batches(data: Resident, chunks: Sequence[Tensor], room: Part | None = None) -> Iterator[Part]:

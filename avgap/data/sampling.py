@@ -33,7 +33,7 @@ def choose(
         parts = np.arange(count) + 0.5
         return _on_display(times, begin + parts * (stop - begin) / count)
     if rate is not None:
-        most = max(1, math.ceil((stop - begin) * rate - SAME_TIME))
+        most = max(1, math.ceil((stop - begin - SAME_TIME) * rate))
         found = _on_display(times, begin + np.arange(min(count, most)) / rate)
     else:
         first = _on_display(times, np.array([begin]))[0]

@@ -169,6 +169,9 @@ def _from_table(path: Path) -> list[Entry]:
         hint = "the folder of the lists, one per split" if lines else None
         details = [f"it has: {', '.join(lines[0][1])}"] if lines else ["it is empty"]
         raise InputError(f"{path} needs the columns id and split", details, hint)
+    wanted = max(id, split, label or 0)
+    if short := [f"{path.name}:{number}" for number, cells in lines if len(cells) <= wanted]:
+        raise InputError(f"{path} has rows that are too short", shorten(short))
     entries = [
         Entry(
             cells[id],
@@ -177,7 +180,6 @@ def _from_table(path: Path) -> list[Entry]:
             f"{path.name}:{number}",
         )
         for number, cells in lines
-        if len(cells) > max(id, split, label or 0)
     ]
     bad = [f"{entry.place}: {entry.split!r}" for entry in entries if entry.split not in SPLITS]
     if bad:

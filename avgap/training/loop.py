@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ from avgap.checkpoint import Progress
 from avgap.console import Epochs, notice
 from avgap.data.augment import Crops
 from avgap.data.resident import Resident, batches, generator, make_room
+from avgap.device import memory_told
 from avgap.errors import InputError
 from avgap.inference import predict
 from avgap.methods import Epoch, Method, Now
@@ -31,6 +32,8 @@ from avgap.training.updates import Updates
 # What a generator's randomness is for, so that no two purposes share a stream.
 _SHUFFLE, _AUGMENT, _METHOD = 1, 2, 3
 _SAMPLED = 50  # one step in so many is timed
+
+Accuracies = Mapping[str, Mapping[str, float] | None]  # split → modality → share, None: no split
 
 
 @dataclass
@@ -94,28 +97,21 @@ def train(
 ) -> None:
     """Train until the progress counts `epochs` epochs of this step; save after every epoch.
 
-    Raises InputError when the loss is no longer finite, the device has too little memory, or
-    another process of the run has ended; what was saved stays.
+    Raises InputError when the loss, an output or a weight is no longer finite, the device has too
+    little memory, or another process of the run has ended; what was saved stays.
     """
-    with distributed.losses_told(), _stream(stage):
+    told = memory_told(stage.train.place, stage.settings.batch_size, resident=True)
+    with distributed.losses_told(), told, _stream(stage):
         loop = _Loop(trainee, method, stage)
         while trainee.progress.step_epoch < epochs:
             started = time.monotonic()
-            try:
-                losses = loop.epoch(bar)
-                accuracies = {
-                    name: None if data is None else accuracy(trainee.model, data, stage)
-                    for name, data in (("val", stage.validation), ("test", stage.test))
-                }
-            except torch.OutOfMemoryError as error:
-                raise _out_of_memory(stage) from error
+            losses = loop.epoch(bar)
+            accuracies = {
+                name: None if data is None else accuracy(trainee.model, data, stage)
+                for name, data in (("val", stage.validation), ("test", stage.test))
+            }
+            _expect_finite(losses["loss"], accuracies, trainee, stage)
             p = trainee.progress
-            if not math.isfinite(losses["loss"]):
-                raise InputError(
-                    f"the loss is {losses['loss']} in epoch {p.phase_epoch + 1} of {p.phase}",
-                    ["the last good checkpoint, if any, is kept"],
-                    f"a smaller --lr than {stage.settings.learning_rate:g}",
-                )
             trainee.progress = replace(
                 p, epoch=p.epoch + 1, phase_epoch=p.phase_epoch + 1, step_epoch=p.step_epoch + 1
             )
@@ -190,6 +186,7 @@ class _Loop:
             self.updates(part, weight)
             self.watch.stop()
             bar.advance()
+        distributed.share_buffers(self.trainee.model)
         return self.updates.means(len(self.stage.train))
 
     def _begin(self) -> None:
@@ -230,26 +227,45 @@ class _Loop:
 
 
 def accuracy(model: AudioVisual, data: Resident, stage: Stage) -> dict[str, float]:
-    """Accuracy of fused, audio and visual on a split, its samples shared among the processes."""
+    """Accuracy of fused, audio and visual on a split, its samples shared among the processes.
+
+    NaN where a sample's logits are not finite.
+    """
     rows = distributed.my_rows(len(data), INFERENCE_BATCH_SIZE)
-    distributed.share_buffers(model)
     logits = predict(
         model, data, stage.image_size, INFERENCE_BATCH_SIZE, stage.settings.precision, rows
     )
     label = data.label[rows.start : rows.stop]
     outputs = {"fused": logits.fused, "audio": logits.audio, "visual": logits.visual}
-    right = torch.stack([(z.argmax(dim=1) == label).double().sum() for z in outputs.values()])
+    right = torch.stack([_right(z, label).sum() for z in outputs.values()])
     shares = (distributed.total(right) / len(data)).tolist()
     return dict(zip(outputs, shares, strict=True))
 
 
-def _out_of_memory(stage: Stage) -> InputError:
-    place = {"device": "resident on it", "host": "in pinned memory", "file": "read from its file"}
-    return InputError(
-        "the device is out of memory",
-        [f"with the data {place[stage.train.place]} and batches of {stage.settings.batch_size}"],
-        f"--batch-size {max(stage.settings.batch_size // 2, 1)}"
-        + (" or --resident host" if stage.train.place == "device" else ""),
+def _right(logits: Tensor, label: Tensor) -> Tensor:
+    """1 where the highest logit is the label's, else 0, NaN where one is not finite; (N,)."""
+    finite = logits.isfinite().all(dim=1)
+    return torch.where(finite, (logits.argmax(dim=1) == label).double(), torch.nan)
+
+
+def _expect_finite(loss: float, accuracies: Accuracies, trainee: Trainee, stage: Stage) -> None:
+    """Raise InputError where training has diverged: in its loss, or only by its last updates."""
+    held = [v for v in trainee.model.state_dict().values() if v.is_floating_point()]
+    weights = torch.stack([value.isfinite().all() for value in held]).all()
+    outputs = [share for split in accuracies.values() if split for share in split.values()]
+    if not math.isfinite(loss):
+        what = f"the loss is {loss}"
+    elif not bool(weights):
+        what = "a weight is not finite"
+    elif not all(map(math.isfinite, outputs)):
+        what = "an output is not finite"
+    else:
+        return
+    p = trainee.progress
+    raise InputError(
+        f"{what} in epoch {p.phase_epoch + 1} of {p.phase}",
+        ["the last good checkpoint, if any, is kept"],
+        f"a smaller --lr than {stage.settings.learning_rate:g}",
     )
 
 
@@ -257,7 +273,7 @@ def _record(
     progress: Progress,
     stage: Stage,
     losses: dict[str, float],
-    accuracies: dict[str, dict[str, float] | None],
+    accuracies: Accuracies,
     rate: float,
 ) -> dict[str, Any]:
     """One line of log.jsonl, but for its times. test: the peers' convention, never for choosing."""
