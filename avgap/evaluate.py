@@ -19,10 +19,9 @@ from avgap.distributed import from_first
 from avgap.gapfile import Gaps, holds_logits
 from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
+from avgap.metricsfile import MODALITIES, TITLES, read_metrics
 from avgap.run import check_fits
 from avgap.settings import INFERENCE_BATCH_SIZE
-
-MODALITIES = ("fused", "audio", "visual")
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,9 @@ class Evaluated:
 
     def table(self) -> str:
         """The metrics for a terminal, in percent."""
-        columns = ["% on " + self.body["split"], "accuracy", "macro F1", "mAP", "ECE"]
-        names = ("accuracy", "macro_f1", "mean_average_precision", "calibration_error")
+        columns = ["% on " + self.body["split"], *TITLES.values()]
         metrics = self.body["metrics"]
-        rows = [[m, *(f"{100 * metrics[m][n]:.2f}" for n in names)] for m in MODALITIES]
+        rows = [[m, *(f"{100 * metrics[m][n]:.2f}" for n in TITLES)] for m in MODALITIES]
         gap = self.body["gap"]
         tail = f"mean gap {gap['mean']:+.3f}, mean |gap| {gap['mean_abs']:.3f}"
         tail = f"{self.body['n_samples']} samples, {tail}"
@@ -125,9 +123,7 @@ def evaluate(
 
 def _there(stamp: Stamp, output: Path) -> Evaluated:
     """The metrics that answer this question already."""
-    content = artifact.read_json(output)
-    body = {key: value for key, value in content.items() if key not in stamp.as_dict()}
-    return Evaluated(stamp, body, str(output), up_to_date=True)
+    return Evaluated(stamp, read_metrics(output), str(output), up_to_date=True)
 
 
 def _body(cache: Cache, checkpoint: Checkpoint, split: str, table: Gaps) -> dict[str, Any]:

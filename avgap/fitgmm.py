@@ -23,6 +23,11 @@ from avgap.mixture import Mixture
 from avgap.settings import Fit, parameters
 
 _DEFAULT = Fit()
+# What a reader of a gmm.json may take for granted.
+_PROMISED = {
+    "fit": ("n_samples",),
+    "diagnostics": ("supported", "separation", "delta_bic", "dip_p", "warnings"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,12 @@ def read_mixture(path: str | Path) -> GmmFile:
     stamp = artifact.parse_stamp(keys, name)
     artifact.expect(stamp, "avgap.gmm", name)
     mixture = Mixture.from_dict(keys.get("components"), name)
-    records = [keys.get(record) for record in ("fit", "diagnostics")]
-    if not all(isinstance(record, dict) for record in records):
-        raise InputError(f"{name} is corrupt", ["fit or diagnostics are missing"], "fit it again")
+    records = [keys.get(record) for record in _PROMISED]
+    for record, (part, promised) in zip(records, _PROMISED.items(), strict=True):
+        lacking = set(promised) - set(record if isinstance(record, dict) else ())
+        if lacking:
+            told = [f"{part} lacks {', '.join(sorted(lacking))}"]
+            raise InputError(f"{name} is corrupt", told, "fit it again")
     return GmmFile(mixture, stamp, *records)  # type: ignore[arg-type]
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from avgap.bootstrap import bootstrap
 from avgap.em import Fits, Parts, em
 from avgap.errors import InputError
-from avgap.evidence import bic, choose, diagnose
+from avgap.evidence import GROUP_NEEDED, bic, choose, diagnose
 from avgap.histogram import Bins, Histogram, scouting
 from avgap.mixture import ROLE_RULE, Component, Mixture
 from avgap.settings import Fit
@@ -77,8 +77,7 @@ def fit_mixture(
 def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     """Fit a mixture to N gaps, (N,), or to the histogram of any number of them.
 
-    Raises InputError: fewer gaps than components, gaps that are not numbers in [−1, 1], gaps that
-    are all equal where more than one component is asked for.
+    Raises InputError: fewer different gaps than components, gaps that are not numbers in [−1, 1].
     """
     if settings.components not in (1, 2, 3, "auto"):
         raise ValueError(f"components are 1, 2, 3 or auto, not {settings.components}")
@@ -91,7 +90,10 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     equal = bins.value[-1] - bins.value[0] < EQUAL
     if equal and least > 1:
         raise _all_equal(bins)
-    most = 1 if equal else min(3, bins.n) if settings.components == "auto" else least
+    distinct = 1 if equal else len(np.unique(bins.value))
+    if distinct < least:
+        raise _too_few(distinct, least)
+    most = min(3, distinct) if settings.components == "auto" else least
     fitted: dict[int, tuple[Mixture, dict[str, Any]]] = {}
     for k in range(1, most + 1):
         fewer = fitted[k - 1][0] if k > 1 else None
@@ -171,13 +173,14 @@ def estimate(
     if fewer is not None:
         begun = begun.joined(_halved(fewer))
     scouts = _follow(few, begun, settings, max(SCOUT_TOL, settings.tol))
-    followed = scouts.parts.rows(_best(scouts, settings.reg_covar))
+    rule = _Rule(settings.reg_covar, bins.n, _level(few, fewer, settings))
+    followed = scouts.parts.rows(rule.best(scouts))
     extra: dict[str, Any] = {}
     if isinstance(gap, Histogram):
-        final, extra = _on_histogram(gap, followed, settings)
+        final, extra = _on_histogram(gap, followed, settings, rule)
     else:
-        final = _exact(gap, followed, settings)
-    best = int(_best(final, settings.reg_covar)[0])
+        final = _exact(gap, followed, settings, rule)
+    best = int(rule.best(final)[0])
     mixture = Mixture.of(*final.parts.components(best))
     told = {"n_starts": len(begun.weight), "n_iter": int(final.n_iter[best])}
     told["converged"] = bool(final.converged[best])
@@ -229,23 +232,46 @@ def _moments(bins: Bins, splits: list[NDArray[np.int64]], k: int, reg_covar: flo
     return Parts(weight, mean, variance + reg_covar)
 
 
-def _best(fits: Fits, reg_covar: float) -> NDArray[np.int64]:
-    """The fits of highest likelihood that differ, best first; collapsed ones only if all are."""
-    floor = np.any(fits.parts.variance < 2 * reg_covar, axis=1)
-    order = np.lexsort((-fits.log_likelihood, floor))
-    likelihoods = fits.log_likelihood[order]
-    differs = np.abs(np.diff(likelihoods, prepend=np.inf)) > 10 * SCOUT_TOL
-    alike = floor[order] == floor[order[0]]
-    return np.asarray(order[differs & alike][:_FOLLOWED])
+def _level(bins: Bins, fewer: Mixture | None, settings: Fit) -> float:
+    """The mean log-likelihood of one component fewer, as EM counts it on these bins."""
+    if fewer is None:
+        return -math.inf
+    parts = Parts.of(*fewer.components.values())
+    return float(_follow(bins, parts, replace(settings, max_iter=0), 0.0).log_likelihood[0])
 
 
-def _exact(gap: NDArray[np.float64], begun: Parts, settings: Fit) -> Fits:
+class _Rule(NamedTuple):
+    """Which optima count. n: of samples; fewer: mean log-likelihood of one component fewer."""
+
+    reg_covar: float
+    n: int
+    fewer: float
+
+    def best(self, fits: Fits) -> NDArray[np.int64]:
+        """The fits of highest likelihood that differ, best first.
+
+        What has collapsed onto a few samples counts last, then what says no more than one
+        component fewer. A component as narrow as the floor of many samples counts where no other
+        optimum tells the groups apart.
+        """
+        narrow = fits.parts.variance < 2 * self.reg_covar
+        few = np.any(narrow & (fits.parts.weight * self.n < GROUP_NEEDED), axis=1)
+        idle, spiked = fits.log_likelihood <= self.fewer + 10 * SCOUT_TOL, narrow.any(axis=1)
+        rank = np.select([few | (spiked & idle), idle, spiked], [3, 2, 1], 0)
+        order = np.lexsort((-fits.log_likelihood, rank))
+        likelihoods = fits.log_likelihood[order]
+        differs = np.abs(np.diff(likelihoods, prepend=np.inf)) > 10 * SCOUT_TOL
+        alike = rank[order] == rank[order[0]]
+        return np.asarray(order[differs & alike][:_FOLLOWED])
+
+
+def _exact(gap: NDArray[np.float64], begun: Parts, settings: Fit, rule: _Rule) -> Fits:
     """EM on every gap from each beginning; scikit-learn has the last word on the best."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     followed = _follow(Bins.of(gap), begun, settings, settings.tol)
-    row = int(_best(followed, settings.reg_covar)[0])
+    row = int(rule.best(followed)[0])
     parts, spent = followed.parts, int(followed.n_iter[row])
     model = GaussianMixture(
         parts.weight.shape[1],
@@ -268,7 +294,9 @@ def _exact(gap: NDArray[np.float64], begun: Parts, settings: Fit) -> Fits:
     )
 
 
-def _on_histogram(histogram: Histogram, begun: Parts, settings: Fit) -> tuple[Fits, dict[str, Any]]:
+def _on_histogram(
+    histogram: Histogram, begun: Parts, settings: Fit, rule: _Rule
+) -> tuple[Fits, dict[str, Any]]:
     """EM on bins narrow against the narrowest component, and how far bins twice as wide differ.
 
     The bins are narrowed until that is small, or they are the histogram's own.
@@ -277,7 +305,7 @@ def _on_histogram(histogram: Histogram, begun: Parts, settings: Fit) -> tuple[Fi
     while True:
         times = 2 ** max(0, math.floor(math.log2(max(width / histogram.width, 1))))
         final = _follow(histogram.coarse(times), begun, settings, settings.tol)
-        best = final.parts.rows(_best(final, settings.reg_covar)[:1])
+        best = final.parts.rows(rule.best(final)[:1])
         # On from the same place on wider bins: what changes is due to the bins.
         wider = _follow(histogram.coarse(2 * times), best, settings, settings.tol).parts
         changes = (
@@ -320,6 +348,14 @@ def _check(gap: NDArray[np.float64], least: int) -> None:
             f"{bad} of {len(gap)} gaps are not numbers in [-1, 1]",
             hint="collect the gaps again from the last good checkpoint",
         )
+
+
+def _too_few(distinct: int, least: int) -> InputError:
+    return InputError(
+        f"{least} components need at least {least} different gaps",
+        [f"there are {distinct}"],
+        f"--components {distinct}, or auto",
+    )
 
 
 def _all_equal(bins: Bins) -> InputError:

@@ -86,7 +86,7 @@ def read_gaps(path: str | Path) -> Gaps:
     Raises InputError: missing, corrupt, no gap column, a value that is not a number in [−1, 1].
     """
     if str(path) == STANDARD_STREAM:
-        table = _from_csv(sys.stdin.read(), "standard input")
+        table = _from_csv(_stdin(), "standard input")
     else:
         path = Path(path)
         readers = {".h5": _from_hdf5, ".csv": _from_csv_file, ".npy": _from_npy}
@@ -155,16 +155,46 @@ def _from_hdf5(path: Path) -> Gaps:
             raise InputError(
                 f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
             )
-        arrays = {n: file[n][:] for n in (*_COLUMNS, *_PREDICTIONS, *_LOGITS, "label") if n in file}
-        ids = file["id"].asstr()[:].tolist() if "id" in file else None
+        ours = () if stamp is None else ("label",)  # foreign tables may name their classes
+        names = [n for n in (*ours, *_COLUMNS, *_PREDICTIONS, *_LOGITS) if n in file]
+        arrays = {name: _numbers(file[name], name, path) for name in names}
+        ids = _texts(file["id"], path) if "id" in file else None
     return Gaps(id=ids, stamp=stamp, **arrays)
+
+
+def _numbers(column: Any, name: str, path: Path) -> NDArray[Any]:
+    """A dataset of one number per sample, or logits (N, M). Raises InputError for another."""
+    dimensions = 2 if name in _LOGITS else 1
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
+    if not kind or kind not in "fiu" or column.ndim != dimensions:
+        raise InputError(f"{path}: {name} is not one column of numbers")
+    return np.asarray(column[:])
+
+
+def _texts(column: Any, path: Path) -> list[str]:
+    """A dataset of one text per sample; numbers are taken as they are written."""
+    import h5py
+
+    if getattr(column, "ndim", 0) != 1:
+        raise InputError(f"{path}: id is not one column")
+    if h5py.check_string_dtype(column.dtype):
+        return list(column.asstr()[:])
+    return [str(value) for value in column[:].tolist()]
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise InputError("standard input cannot be read as CSV", [str(error)]) from error
 
 
 def _from_csv_file(path: Path) -> Gaps:
     try:
-        return _from_csv(path.read_text(encoding="utf-8-sig"), str(path))
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
+    return _from_csv(text, str(path))
 
 
 def _from_csv(text: str, name: str) -> Gaps:
@@ -173,12 +203,16 @@ def _from_csv(text: str, name: str) -> Gaps:
     stamp = artifact.parse_stamp(keys, name) if keys else None
     if stamp is not None:
         artifact.expect(stamp, "avgap.gaps", name)
-    rows = list(csv.DictReader(io.StringIO(rest if keys else text)))
-    header = list(rows[0]) if rows else [c for c in first.split(",") if c and not keys]
+    try:
+        rows = list(csv.DictReader(io.StringIO(rest if keys else text)))
+    except csv.Error as error:
+        raise InputError(f"{name} cannot be read as CSV", [str(error)]) from error
+    header = [c for c in (rows[0] if rows else first.split(",")) if c and (rows or not keys)]
     if not rows:
         raise InputError(f"{name} is empty", [f"columns: {', '.join(header)}"] if header else [])
     if "gap" not in rows[0]:
-        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(map(str, header))}"])
+        hint = "a comma between the columns" if ";" in header[0] else None
+        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(header)}"], hint)
 
     def column(column_name: str, kind: type) -> Any:
         if column_name not in rows[0]:

@@ -189,7 +189,10 @@ def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float6
     if stamp is not None:
         artifact.expect(stamp, "avgap.gaps", str(path))
     rows = csv.reader(file)
-    header = next(rows, []) if keys else next(csv.reader([first]), [])
+    try:
+        header = next(rows, []) if keys else next(csv.reader([first]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
     if "gap" not in header:
         raise InputError(f"{path} has no gap column", [f"it has: {', '.join(header)}"])
     return _pieces(path, rows, header.index("gap")), stamp
@@ -197,10 +200,14 @@ def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float6
 
 def _pieces(path: Path, rows: Iterator[list[str]], place: int) -> Iterator[NDArray[np.float64]]:
     number = 0
-    while piece := list(islice(rows, _ROWS)):
+    while True:
         try:
-            yield np.array([float(row[place]) for row in piece if row])
-        except (ValueError, IndexError) as error:
-            where = f"between rows {number + 1} and {number + len(piece)}: {error}"
+            piece = list(islice(rows, _ROWS))
+            values = np.array([float(row[place]) for row in piece if row])
+        except (ValueError, IndexError, csv.Error) as error:
+            where = f"within {_ROWS:,} rows from row {number + 1:,} on: {error}"
             raise InputError(f"{path}: gap is not a number in every row", [where]) from error
+        if not piece:
+            return
+        yield values
         number += len(piece)

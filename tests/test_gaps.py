@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -151,6 +152,8 @@ def test_a_table_travels_through_a_pipe_with_its_stamp(
         ("", "is empty"),
         ("id,gap\n", "is empty\n  columns: id, gap"),
         ("id,gab\nx,1\n", "has no gap column\n  it has: id, gab"),
+        ("id;gap\nx;1,5\n", "it has: id;gap\n  try: a comma between the columns"),
+        (f'id,gap\n"{"x" * 200_000}",1\n', "cannot be read as CSV\n  field larger than"),
         ("id,gap\nx,0.5\ny,nan\nz,1.5\n", "2 of 3 gaps are not numbers in .*\n  y: nan\n  z: 1.5"),
         ("id,gap\nx,much\n", "gap is not a number in 1 rows\n  row 1: 'much'"),
     ],
@@ -159,6 +162,34 @@ def test_a_bad_table_says_what_is_wrong(tmp_path: Path, content: str, words: str
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(InputError, match=words):
         read_gaps(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("gap", 0.5, "gap is not one column of numbers"),
+        ("gap", [b"a", b"b"], "gap is not one column of numbers"),
+        ("gap", None, "gap is not one column of numbers"),
+        ("audio_prob", [[0.5], [0.5]], "audio_prob is not one column of numbers"),
+        ("id", 3, "id is not one column"),
+    ],
+)
+def test_columns_that_are_none_are_named(
+    tmp_path: Path, name: str, values: Any, words: str
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if name != "gap":
+            file["gap"] = [0.5, 0.1]
+        file.create_group(name) if values is None else file.create_dataset(name, data=values)
+    with pytest.raises(InputError, match=words):
+        read_gaps(tmp_path / "a.h5")
+
+
+def test_a_foreign_table_may_number_its_samples_and_name_its_classes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["gap"], file["id"], file["label"] = [0.5, 0.1], [7, 8], [b"cat", b"dog"]
+    table = read_gaps(tmp_path / "a.h5")
+    assert (table.id, table.label) == (["7", "8"], None)
 
 
 def test_a_pickle_named_npy_is_refused(tmp_path: Path) -> None:

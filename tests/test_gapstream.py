@@ -86,10 +86,13 @@ def test_a_gap_out_of_range_is_named_by_its_row(files):
     [
         ("id,gap\n" + "a,0.5\n" * 500 + "b,half\n", "gap is not a number in every row"),
         ("id,value\n" + "a,0.5\n" * 500, "has no gap column"),
+        ("id,gap\n" + "a,0.5\n" * 500 + f'"{"x" * 200_000}",0\n', "field larger than"),
+        ("id,gap\n" + "a,0.5\n" * 5000 + "\udcff,0\n", "cannot be read as CSV(.|\n)*decode"),
+        ("id,gap\n" + "a,0.5\n" * 500 + "b,0,5\n", "has more cells than columns"),
     ],
 )
 def test_a_large_csv_that_is_no_table_of_gaps_is_refused(files, text, message):
-    (files / "bad.csv").write_text(text)
+    (files / "bad.csv").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InputError, match=message):
         collect([files / "bad.csv"], 1e-6)
 

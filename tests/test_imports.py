@@ -37,7 +37,7 @@ LAYERS = [
     {"gapstream"},
     {"fitting"},
     {"bootstrap"},
-    {"training", "figures", "summary", "evidence", "gapfile", "scorecheck"},
+    {"training", "figures", "summary", "evidence", "gapfile", "metricsfile", "scorecheck"},
     {"em"},
     {"histogram"},
     {"inference", "methods", "unimodality", "scorefile"},

@@ -11,7 +11,7 @@ import pytest
 from runs import WARMUP, make_run
 
 from avgap.errors import InputError
-from avgap.report import describe
+from avgap.report import describe, page
 
 
 @pytest.fixture
@@ -87,3 +87,26 @@ def test_what_is_no_artifact_is_refused(tmp_path, name):
         (tmp_path / name).write_text("hello")
     with pytest.raises(InputError, match=name):
         describe(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "told"),
+    [
+        ("adapt/metrics.json", "metrics", "metrics.json is corrupt: it lacks numbers"),
+        ("adapt/metrics.json", "checkpoint", "metrics.json is corrupt: it lacks numbers"),
+        ("gmm.json", "fit", "gmm.json is corrupt\n  fit lacks n_samples"),
+        ("gmm.json", "diagnostics", "gmm.json is corrupt\n  diagnostics lacks delta_bic"),
+    ],
+)
+def test_an_artifact_without_its_numbers_is_named(run, name, part, told):
+    content = json.loads((run / name).read_text())
+    (run / name).write_text(json.dumps(content | {part: {}}))
+    for look in (lambda: describe(run / name), lambda: page([run], run / "r.html")):
+        with pytest.raises(InputError, match=told):
+            look()
+
+
+def test_a_foreign_hdf5_of_gaps_is_described(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["gap"] = np.array([0.5, -0.25])
+    assert "2 samples" in describe(tmp_path / "a.h5")[0]

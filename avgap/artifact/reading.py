@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
-from avgap.errors import AvgapError, ForeignError, InputError
+from avgap.errors import ForeignError, InputError
 
 
 def read_stamp(path: Path) -> Stamp:
@@ -65,8 +65,6 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         with file:
             yield file
     except (OSError, KeyError, RuntimeError) as error:
-        if isinstance(error, AvgapError):
-            raise
         raise InputError(f"{path} is corrupt", [first_line(error)], "make it again") from error
 
 

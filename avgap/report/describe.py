@@ -12,7 +12,9 @@ from avgap.artifact import Stamp
 from avgap.errors import InputError
 from avgap.fitgmm import mixture_digest, read_mixture
 from avgap.gapfile import read_gaps
-from avgap.report.summaries import SUMMARIES, body_of
+from avgap.metricsfile import body_of
+from avgap.report.runfolder import TABLES
+from avgap.report.summaries import SUMMARIES
 
 
 def describe(path: Path, verify: bool = False) -> tuple[str, dict[str, Any]]:
@@ -38,11 +40,10 @@ def describe(path: Path, verify: bool = False) -> tuple[str, dict[str, Any]]:
 
 def _stamp(path: Path) -> Stamp | None:
     """The stamp; None for a table of gaps without one."""
-    foreign_tables = (".npy", ".csv")
     try:
         return artifact.read_stamp(path)
     except InputError:
-        if path.is_file() and path.suffix in foreign_tables and read_gaps(path).stamp is None:
+        if path.is_file() and path.suffix in TABLES and read_gaps(path).stamp is None:
             return None
         raise
 

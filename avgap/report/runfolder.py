@@ -14,9 +14,10 @@ from avgap.artifact import Stamp
 from avgap.errors import InputError
 from avgap.fitgmm import GmmFile, read_mixture
 from avgap.gapfile import Gaps, read_gaps
+from avgap.metricsfile import read_metrics
 
 _ENDINGS = (".h5", ".json", ".csv", ".pt")
-_TABLES = (".h5", ".csv", ".npy")
+TABLES = (".h5", ".csv", ".npy")
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _foreign(path: Path, found: list[Found]) -> list[Moment]:
     """The tables of gaps without a stamp: where there is one alone, or one with a mixture."""
     mixtures = [read_mixture(f.path) for f in found if f.kind == "gmm"]
     moments = []
-    for file in sorted(f for f in path.rglob("*") if f.suffix in _TABLES and f.is_file()):
+    for file in sorted(f for f in path.rglob("*") if f.suffix in TABLES and f.is_file()):
         try:
             table = read_gaps(file)
         except InputError:
@@ -263,7 +264,7 @@ def _metrics(found: list[Found], chain: list[Found]) -> dict[str, dict[str, Any]
     ranked = []
     for file in found:
         if file.kind == "metrics":
-            body = artifact.read_json(file.path)
+            body = read_metrics(file.path)
             linked = file.stamp.inputs.get("checkpoint") in digests
             step = int(body["checkpoint"]["step"])
             ranked.append((linked, body["split"] == "test", step, body))

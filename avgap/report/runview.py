@@ -13,6 +13,7 @@ from avgap import console
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gapfile import Gaps
+from avgap.metricsfile import MODALITIES
 from avgap.mixture import Mixture
 from avgap.report import gallery
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
@@ -24,8 +25,6 @@ from avgap.report.votes import Votes, votes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MODALITIES = ("fused", "audio", "visual")
 
 
 @dataclass(frozen=True)

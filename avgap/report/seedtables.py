@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from avgap.metricsfile import MODALITIES
 from avgap.report.breakdown import wilson
 from avgap.report.papernumbers import METHODS, paper_accuracy
-from avgap.report.runview import MODALITIES
 from avgap.report.seedgroups import SeedGroup
 from avgap.report.statistics import spread
 from avgap.report.tables import NOTHING, Table, percent

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from avgap import artifact, console, summary
+from avgap import console, summary
 from avgap.fitgmm import read_mixture
 from avgap.gapfile import Gaps, read_gaps
-
-MODALITIES = ("fused", "audio", "visual")
+from avgap.metricsfile import MODALITIES, TITLES, read_metrics
 
 
 class Summary(NamedTuple):
@@ -122,11 +121,9 @@ def _checkpoint(path: Path) -> Summary:
 
 
 def _metrics(path: Path) -> Summary:
-    body = body_of(path)
-    measures = {"accuracy": "accuracy", "macro_f1": "macro F1"}
-    measures |= {"mean_average_precision": "mAP", "calibration_error": "ECE"}
+    body = read_metrics(path)
     rows = [
-        [name, *(f"{100 * body['metrics'][name][key]:.2f}" for key in measures)]
+        [name, *(f"{100 * body['metrics'][name][key]:.2f}" for key in TITLES)]
         for name in MODALITIES
     ]
     of = body["checkpoint"]
@@ -135,15 +132,8 @@ def _metrics(path: Path) -> Summary:
         f"step {of['step']} epoch {of['epoch']} ({of['selected']}), in percent"
     )
     tail = f"mean gap {body['gap']['mean']:+.3f}, mean |gap| {body['gap']['mean_abs']:.3f}"
-    table = console.table(["", *measures.values()], rows, title)
+    table = console.table(["", *TITLES.values()], rows, title)
     return Summary(f"{table}\n{tail}", body)
-
-
-def body_of(path: Path) -> dict[str, Any]:
-    """A JSON artifact without its stamp."""
-    keys = artifact.read_json(path)
-    stamp = artifact.parse_stamp(keys, path).as_dict()
-    return {name: value for name, value in keys.items() if name not in stamp}
 
 
 # A new kind of artifact: its summary here, and in describe.py how its digest is computed afresh.

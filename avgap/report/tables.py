@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from avgap.metricsfile import MODALITIES, TITLES
 from avgap.report.breakdown import Group, Share
-from avgap.report.runview import MODALITIES, RunView
+from avgap.report.runview import RunView
 
 NOTHING = "–"
 
@@ -69,7 +70,7 @@ def tables(view: RunView) -> list[Table]:
 
 def accuracy(view: RunView) -> Table:
     """Accuracy, macro F1 and mean average precision, before and after adaptation where known."""
-    measures = {"accuracy": "accuracy", "macro_f1": "macro F1", "mean_average_precision": "mAP"}
+    measures = {name: title for name, title in TITLES.items() if name != "calibration_error"}
 
     def value(body: dict[str, Any] | None, modality: str, measure: str) -> str:
         return percent(None if body is None else body["metrics"][modality][measure])

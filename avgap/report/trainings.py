@@ -11,12 +11,10 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.errors import ForeignError, InputError
 from avgap.gapfile import Gaps, read_gaps
-from avgap.report.runview import MODALITIES
-from avgap.report.summaries import body_of
+from avgap.metricsfile import read_metrics
 
 BEST, LAST = "best", "last"
 _NO_SETTING = ("seed", "fit_seed", "log_test", "phase")
-MEASURES = ("accuracy", "macro_f1")
 _LACKS = {"audio-only": "visual", "visual-only": "audio"}  # by method
 _NOT_DONE = "not-done"  # what docs/reproduce's scripts leave in the folder of a run under way
 
@@ -257,7 +255,7 @@ def _measured(
             of = stamp.inputs.get("cache", ""), str(stamp.parameters.get("split"))
             try:
                 if stamp.format == "avgap.metrics":
-                    metrics.setdefault(of, {}).setdefault(rule, _metrics_of(file))
+                    metrics.setdefault(of, {}).setdefault(rule, read_metrics(file))
                 elif rule not in tables.get(of, {}):
                     tables.setdefault(of, {})[rule] = read_gaps(file)
             except InputError as error:
@@ -267,17 +265,3 @@ def _measured(
         for of in sorted(metrics, key=lambda of: (of[0] != trained_on, of))
         if metrics[of]
     ]
-
-
-def _metrics_of(file: Path) -> dict[str, Any]:
-    """The body of a table of metrics. Raises InputError where a number is not there."""
-    body = body_of(file)
-    try:
-        numbers = [body["metrics"][of][name] for of in MODALITIES for name in MEASURES]
-        numbers += [body["gap"]["mean_abs"], body["n_samples"]]
-        lacking = not all(isinstance(value, int | float) for value in numbers)
-    except (KeyError, TypeError):
-        lacking = True
-    if lacking:
-        raise InputError(f"{file} is corrupt: it lacks numbers", [], "avgap evaluate again")
-    return body
