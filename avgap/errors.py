@@ -19,7 +19,8 @@ class AvgapError(Exception):
 
     def __str__(self) -> str:
         # A newline in a file's name or in an id must not look like another problem.
-        lines = [self.what, *("  " + line.replace("\n", "\\n") for line in self.details)]
+        what, *details = (text.replace("\n", "\\n") for text in (self.what, *self.details))
+        lines = [what, *(f"  {line}" for line in details)]
         if self.hint is not None:
             lines.append(f"  try: {self.hint}")
         return "\n".join(lines)

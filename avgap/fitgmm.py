@@ -6,7 +6,6 @@ for memory.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -85,9 +84,11 @@ def read_mixture(path: str | Path) -> GmmFile:
 
 
 def _json_of_stdin(name: str) -> dict[str, Any]:
+    if sys.stdin is None:  # closed by the caller (<&-)
+        raise InputError(f"{name} is closed")
     try:
-        keys = json.loads(sys.stdin.read())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        keys = artifact.parse_json(sys.stdin.read().removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name} cannot be read as JSON", [str(error)]) from error
     return keys if isinstance(keys, dict) else {}
 
@@ -126,8 +127,13 @@ def fitgmm(
     question = Question("avgap.gmm", _inputs(collected.tables), parameters(settings))
     path = None if str(output) == STANDARD_STREAM else Path(output)
     stamp = None if path is None else artifact.settle(path, question, force=force)
-    if up_to_date := path is not None and stamp is not None:
-        there = read_mixture(path)
+    there = None
+    if path is not None and stamp is not None:
+        there = artifact.unharmed(
+            path, stamp, read_mixture, lambda read: mixture_digest(read.mixture), force=force
+        )
+    if there is not None:
+        stamp = there.stamp
         result = FitResult(there.mixture, there.fit, there.diagnostics)
     else:
         result = fit(collected.gap, settings)
@@ -140,10 +146,10 @@ def fitgmm(
             _hints(collected.tables, output),
         )
     verdict = summary.mixture(result.mixture, result.diagnostics, collected.bins)
-    done = FitGmm(result, stamp, path, up_to_date, verdict)
+    done = FitGmm(result, stamp, path, there is not None, verdict)
     for line in result.diagnostics["warnings"]:
         console.warn(line)
-    if path is not None and not up_to_date:
+    if path is not None and there is None:
         artifact.write_text(path, done.text)
     if plot is not None:
         figures.save(figures.gap_histogram(collected.drawn, result.mixture), plot)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.csvfile import CsvTable, meant, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -86,10 +86,14 @@ def read_gaps(path: str | Path) -> Gaps:
     Raises InputError: missing, corrupt, no gap column, a value that is not a number in [−1, 1].
     """
     if str(path) == STANDARD_STREAM:
-        table = _from_csv(_stdin(), "standard input")
+        table = _from_csv(read_csv_of_stdin(), "standard input")
     else:
         path = Path(path)
-        readers = {".h5": _from_hdf5, ".csv": _from_csv_file, ".npy": _from_npy}
+        readers = {
+            ".h5": _from_hdf5,
+            ".csv": lambda path: _from_csv(read_csv(path), str(path)),
+            ".npy": _from_npy,
+        }
         if not path.exists():
             raise InputError(f"{path} does not exist")
         if path.suffix not in readers:
@@ -148,7 +152,7 @@ def gaps_as_csv(table: Gaps) -> str:
 def _from_hdf5(path: Path) -> Gaps:
     with artifact.open_hdf5(path) as file:
         keys = artifact.stamp_keys_of_hdf5(file)
-        stamp = artifact.parse_stamp(keys, path) if "format" in keys else None
+        stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
         if stamp is not None:
             artifact.expect(stamp, "avgap.gaps", path)
         if "gap" not in file:
@@ -158,6 +162,7 @@ def _from_hdf5(path: Path) -> Gaps:
         ours = () if stamp is None else ("label",)  # foreign tables may name their classes
         names = [n for n in (*ours, *_COLUMNS, *_PREDICTIONS, *_LOGITS) if n in file]
         arrays = {name: _numbers(file[name], name, path) for name in names}
+        arrays["gap"] = arrays["gap"].astype(np.float64)
         ids = _texts(file["id"], path) if "id" in file else None
     return Gaps(id=ids, stamp=stamp, **arrays)
 
@@ -178,60 +183,45 @@ def _texts(column: Any, path: Path) -> list[str]:
     if getattr(column, "ndim", 0) != 1:
         raise InputError(f"{path}: id is not one column")
     if h5py.check_string_dtype(column.dtype):
-        return list(column.asstr()[:])
+        return list(column.asstr(errors="backslashreplace")[:])
     return [str(value) for value in column[:].tolist()]
 
 
-def _stdin() -> str:
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise InputError("standard input cannot be read as CSV", [str(error)]) from error
-
-
-def _from_csv_file(path: Path) -> Gaps:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    return _from_csv(text, str(path))
-
-
-def _from_csv(text: str, name: str) -> Gaps:
-    first, _, rest = text.partition("\n")
-    keys = artifact.stamp_keys_of_comment(first)
-    stamp = artifact.parse_stamp(keys, name) if keys else None
+def _from_csv(table: CsvTable, name: str) -> Gaps:
+    stamp = artifact.parse_stamp(table.keys, name) if table.keys else None
     if stamp is not None:
         artifact.expect(stamp, "avgap.gaps", name)
-    try:
-        rows = list(csv.DictReader(io.StringIO(rest if keys else text)))
-    except csv.Error as error:
-        raise InputError(f"{name} cannot be read as CSV", [str(error)]) from error
-    header = [c for c in (rows[0] if rows else first.split(",")) if c and (rows or not keys)]
-    if not rows:
+    header = table.header
+    if not table.rows:
         raise InputError(f"{name} is empty", [f"columns: {', '.join(header)}"] if header else [])
-    if "gap" not in rows[0]:
-        hint = "a comma between the columns" if ";" in header[0] else None
-        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(header)}"], hint)
+    if "gap" not in header:
+        lines = [f"it has: {', '.join(header)}"]
+        raise InputError(f"{name} has no gap column", lines, meant(header))
+    columns = dict(zip(header, zip(*table.rows, strict=True), strict=True))
+    arrays: dict[str, Any] = {n: _of_cells(columns.get(n), n, float, name) for n in _COLUMNS}
+    # A foreign table may name its classes, or leave some out; only ours promises indices.
+    for column in ("label", *_PREDICTIONS) if stamp is not None else ():
+        arrays[column] = _of_cells(columns.get(column), column, int, name)
+    ids = list(columns["id"]) if "id" in columns else None
+    return Gaps(id=ids, stamp=stamp, **arrays)
 
-    def column(column_name: str, kind: type) -> Any:
-        if column_name not in rows[0]:
-            return None
-        values, bad = [], []
-        for number, row in enumerate(rows, start=1):
-            try:
-                values.append(kind(row[column_name]))
-            except (TypeError, ValueError):
-                bad.append(f"row {number}: {row[column_name]!r}")
-        if bad:
-            raise InputError(f"{name}: {column_name} is not a number in {len(bad)} rows", bad[:10])
-        return np.array(values)
 
-    arrays = {n: column(n, float) for n in _COLUMNS} | {n: column(n, int) for n in _PREDICTIONS}
-    ids = [str(row["id"]) for row in rows] if "id" in rows[0] else None
-    # A foreign table may name its classes; only ours promises indices.
-    label = column("label", int) if stamp is not None else None
-    return Gaps(id=ids, label=label, stamp=stamp, **arrays)
+def _of_cells(cells: Sequence[str] | None, column: str, kind: type, name: str) -> Any:
+    """A column as numbers; None where there is none. Raises InputError with what is no number."""
+    if cells is None:
+        return None
+    values, bad = [], []
+    for number, cell in enumerate(cells, start=1):
+        try:
+            values.append(kind(cell))
+        except ValueError:
+            bad.append(f"row {number}: {cell!r}")
+    if bad:
+        raise InputError(f"{name}: {column} is not a number in {len(bad)} rows", bad[:10])
+    try:
+        return np.array(values, dtype=np.int64 if kind is int else np.float64)
+    except OverflowError as error:
+        raise InputError(f"{name}: {column} holds a number too large for an index") from error
 
 
 def _from_npy(path: Path) -> Gaps:

@@ -87,9 +87,10 @@ class GapPass:
 
     def _settle(self, output: Path, force: bool) -> Gaps | None:
         question = Question("avgap.gaps", self.inputs, self.parameters)
-        if artifact.settle(output, question, force=force) is None:
+        stamp = artifact.settle(output, question, force=force)
+        if stamp is None:
             return None
-        return read_gaps(output)
+        return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
 
     def run(
         self, model: AudioVisual, data: Resident, image_size: int, output: str | Path

@@ -140,7 +140,7 @@ def _open_hdf5(path: Path, stack: ExitStack) -> tuple[Any, Stamp | None]:
     """The gap column, not yet read, if there is one, and the stamp."""
     file = stack.enter_context(artifact.open_hdf5(path))
     keys = artifact.stamp_keys_of_hdf5(file)
-    stamp = artifact.parse_stamp(keys, path) if "format" in keys else None
+    stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
     if stamp is not None:
         artifact.expect(stamp, "avgap.gaps", path)
     column = file.get("gap")
@@ -193,18 +193,27 @@ def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float6
         header = next(rows, []) if keys else next(csv.reader([first]), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    if "gap" not in header:
-        raise InputError(f"{path} has no gap column", [f"it has: {', '.join(header)}"])
-    return _pieces(path, rows, header.index("gap")), stamp
+    header = [name.strip() for name in header]
+    if header.count("gap") != 1:
+        told = "has no gap column" if "gap" not in header else "has several gap columns"
+        raise InputError(f"{path} {told}", [f"it has: {', '.join(header)}"])
+    return _pieces(path, rows, header), stamp
 
 
-def _pieces(path: Path, rows: Iterator[list[str]], place: int) -> Iterator[NDArray[np.float64]]:
+def _pieces(
+    path: Path, rows: Iterator[list[str]], header: Sequence[str]
+) -> Iterator[NDArray[np.float64]]:
+    place, width = header.index("gap"), len(header)
     number = 0
     while True:
         try:
             piece = list(islice(rows, _ROWS))
+            if any(row and len(row) != width for row in piece):
+                raise ValueError(f"a row has other than {width} cells, as many as the header")
             values = np.array([float(row[place]) for row in piece if row])
-        except (ValueError, IndexError, csv.Error) as error:
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
+        except ValueError as error:
             where = f"within {_ROWS:,} rows from row {number + 1:,} on: {error}"
             raise InputError(f"{path}: gap is not a number in every row", [where]) from error
         if not piece:

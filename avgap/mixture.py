@@ -29,6 +29,7 @@ ROLES = (
 )
 ROLE_RULE = "balanced = the component with the smallest second moment about zero"
 _VALUES = ("weight", "mean", "variance")
+_LARGEST = float(np.finfo(np.float64).max)  # JSON knows larger numbers
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def _problems(role: str, component: object) -> list[str]:
         if (
             isinstance(value, bool)
             or not isinstance(value, (int, float))
-            or not math.isfinite(value)
+            or not -_LARGEST <= value <= _LARGEST
         ):
             lines.append(f"{role}: {name} is {value!r}, not a finite number")
         elif name != "mean" and value <= 0:

@@ -39,9 +39,9 @@ def gaps_of_predictions(
         raise InputError(f"{path} holds no logits to keep", hint="without --logits")
     question = _question(file, scores, logits)
     if str(output) != STANDARD_STREAM:
-        there = artifact.settle(Path(output), question, force=force)
+        there = _settle(Path(output), question, force=force)
         if there is not None:
-            return Collected(read_gaps(output), str(output), up_to_date=True)
+            return Collected(there, str(output), up_to_date=True)
     table = gaps_of(scores, logits=logits)
     stamp = Stamp(
         question.format,
@@ -55,6 +55,13 @@ def gaps_of_predictions(
     if str(output) != STANDARD_STREAM:
         write_gaps(Path(output), table)
     return Collected(table, str(output), up_to_date=False)
+
+
+def _settle(output: Path, question: Question, *, force: bool) -> Gaps | None:
+    stamp = artifact.settle(output, question, force=force)
+    if stamp is None:
+        return None
+    return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
 
 
 def gaps_of(scores: Scores, *, logits: bool = False) -> Gaps:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TOLERANCE = 5e-3
 _ROUNDING = 1e-6  # how far outside [0, 1] the softmax of float32 may lie
 _SHOWN = 10  # samples told for each kind of problem
-_NUMBER = re.compile(r"-?\d+(\.0*)?")  # a class index as text; tables make 3.0 of 3
+_DIGITS = 10  # of an index, at most
+_LARGE = 10.0**_DIGITS
+_NUMBER = re.compile(r"-?[0-9]+(\.0*)?")  # a class index as text; tables make 3.0 of 3
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ def _wrong_shapes(arrays: Arrays, classes: tuple[str, ...] | None) -> Iterator[s
         yield f"samples: {', '.join(f'{name} {n:,}' for name, n in sizes.items())}"
     elif 0 in sizes.values():
         yield "no samples"
+    if classes is not None and len(set(classes)) < len(classes):
+        twice = [name for name, n in Counter(classes).items() if n > 1]
+        yield f"classes: {', '.join(shorten(twice, 5))} more than once"
     widths = {name: a.shape[1] for name, a in _matrices(arrays).items() if a.ndim == 2}
     widths |= {"classes": len(classes)} if classes is not None else {}
     if len(set(widths.values())) > 1:
@@ -162,12 +167,18 @@ def _are_numbers(array: NDArray[Any]) -> bool:
 
 def _indices(array: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
     if array.dtype.kind in "fiu":
-        whole = np.isfinite(array) & (array == np.floor(array)) & (array >= 0)
+        whole = (array >= 0) & (array < _LARGE) & (array == np.floor(array))
         return np.where(whole, array, -1).astype(np.int64)
     known = {name: index for index, name in enumerate(classes)}
     values, inverse = np.unique(texts(array), return_inverse=True)
-    meant = [known.get(v, int(float(v)) if _NUMBER.fullmatch(v) else -1) for v in values.tolist()]
+    meant = [known.get(value, _index(value)) for value in values.tolist()]
     return np.array(meant, dtype=np.int64)[inverse]
+
+
+def _index(value: str) -> int:
+    """The class index that a text is, 3 or 3.0; −1 where it is none."""
+    digits = value.partition(".")[0]
+    return int(digits) if _NUMBER.fullmatch(value) and len(digits) < _DIGITS else -1
 
 
 # ---------------------------------------------------------------- samples
@@ -175,9 +186,19 @@ def _indices(array: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]
 
 def _of_ids(ids: list[str]) -> list[str]:
     lines = [f"row {row} has no id" for row, id in enumerate(ids) if not id]
+    lines += [f"row {row}: the id {id!a} is no text" for row, id in enumerate(ids) if not _text(id)]
     return lines + [
         f"the id {id!r} stands {n} times" for id, n in Counter(ids).items() if id and n > 1
     ]
+
+
+def _text(id: str) -> bool:
+    """Whether UTF-8 has it and HDF5 can hold it."""
+    try:
+        id.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in id
 
 
 def _of_indices(
@@ -189,10 +210,10 @@ def _of_indices(
 ) -> Iterator[list[str]]:
     widths = [array.shape[1] for array in _matrices(scores).values()]
     count = widths[0] if widths else len(classes) if classes else None
-    known = f"0 … {count - 1}" if count is not None else "an index from 0"
-    if classes is not None:
-        known = ", ".join(shorten(classes, _SHOWN))
+    numbers = f"0 … {count - 1}" if count is not None else "an index from 0"
+    names = None if classes is None else ", ".join(shorten(classes, _SHOWN))
     for name, index in indices.items():
+        known = numbers if names is None or arrays[name].dtype.kind in "fiu" else names
         bad = (index < 0) | (index >= (np.inf if count is None else count))
         values = texts(arrays[name]) if bad.any() else []
         yield [f"{ids[i]}: {name} is {values[i]!r}, not in {known}" for i in np.flatnonzero(bad)]

@@ -7,8 +7,6 @@ short for audio_logits_0.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +15,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.csvfile import expect_once, read_csv
 from avgap.data.arrays import read_hdf5, read_npz, texts
 from avgap.data.clip import shorten
 from avgap.errors import InputError
@@ -28,6 +27,8 @@ MODALITIES = ("audio", "visual", "fused")
 TEXT = ("id", "label", *(f"{name}_pred" for name in MODALITIES))
 SCORES = tuple(f"{name}_{kind}" for name in MODALITIES for kind in ("logits", "prob"))
 _PART = re.compile(r"(audio|visual|fused)_(?:(logits|prob)_(.+)|(\d+))")
+_INDEX = re.compile(r"0|[1-9][0-9]*")
+_MOST_CLASSES = 10_000  # a larger number is a name
 _INSTALL = "pip install 'avgap[parquet]'"
 
 
@@ -67,7 +68,8 @@ def _npz(path: Path) -> ScoreFile:
 
 def _hdf5(path: Path) -> ScoreFile:
     with artifact.open_hdf5(path) as file:
-        stamp = _stamp(artifact.stamp_keys_of_hdf5(file), path) if "format" in file.attrs else None
+        keys = artifact.stamp_keys_of_hdf5(file)
+        stamp = _stamp(keys, path) if artifact.is_stamped(keys) else None
     return _of_arrays(read_hdf5(path), stamp)
 
 
@@ -87,24 +89,7 @@ def _of_arrays(arrays: Arrays, stamp: Stamp | None) -> ScoreFile:
 
 
 def _csv(path: Path) -> ScoreFile:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        first, _, rest = text.partition("\n")
-        keys = artifact.stamp_keys_of_comment(first)
-        header, *rows = [row for row in csv.reader(io.StringIO(rest if keys else text)) if row] or [
-            []
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    ragged = [
-        f"row {i}: {len(row)} of {len(header)} columns"
-        for i, row in enumerate(rows, 1)
-        if len(row) != len(header)
-    ]
-    if ragged:
-        raise InputError(f"{path}: {len(ragged)} rows do not fit the header", shorten(ragged, 10))
-    names = [name.strip() for name in header]
-    _refuse_twice(names, path)
+    keys, names, rows = read_csv(path)
     cells = zip(*rows, strict=True) if rows else ([] for _ in names)
     columns = {name: np.array(values, dtype=str) for name, values in zip(names, cells, strict=True)}
     scores = {
@@ -112,12 +97,6 @@ def _csv(path: Path) -> ScoreFile:
     }
     columns |= _numbers(scores, columns.get("id"), path)
     return _of_columns(columns, _stamp(keys, path) if keys else None, path)
-
-
-def _refuse_twice(names: list[str], path: Path) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path} has columns of one name", [repr(name) for name in twice])
 
 
 def _numbers(columns: Arrays, ids: Any, path: Path) -> Arrays:
@@ -155,7 +134,7 @@ def _parquet(path: Path) -> ScoreFile:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             wanted = [n for n in names if n in (*TEXT, *SCORES, "classes") or _PART.fullmatch(n)]
-            _refuse_twice(names, path)
+            expect_once(names, path)
             table = file.read(columns=wanted)
         columns = {name: _column(table.column(name).combine_chunks()) for name in wanted}
     except (OSError, ValueError, TypeError, pyarrow.ArrowException) as error:
@@ -197,12 +176,14 @@ def _of_columns(columns: Arrays, stamp: Stamp | None, path: Path) -> ScoreFile:
         parts[whole][suffix] = column
     problems += [f"{name} stands as one column and as several" for name in parts if name in known]
     suffixes = {suffix: None for part in parts.values() for suffix in part}  # in their order
-    indexed = all(suffix.isdigit() for suffix in suffixes)
-    if indexed:
+    indexed = all(_INDEX.fullmatch(suffix) for suffix in suffixes)
+    if indexed and max(map(int, suffixes), default=-1) < _MOST_CLASSES:
         suffixes = {str(i): None for i in range(1 + max(map(int, suffixes), default=-1))}
+    else:  # names, also those that are large numbers
+        indexed = False
     for name, part in parts.items():
         lacking = [f"{name}_{suffix}" for suffix in suffixes if suffix not in part]
-        problems += [f"no column {', '.join(lacking)}"] * bool(lacking)
+        problems += [f"no column {', '.join(shorten(lacking, 5))}"] * bool(lacking)
     if problems:
         raise InputError(f"{path}: its columns make no table of scores", shorten(problems, 10))
     known |= {name: np.stack([part[s] for s in suffixes], axis=1) for name, part in parts.items()}

@@ -280,3 +280,63 @@ def test_a_truncated_hdf5_file_is_an_input_error(tmp_path: Path, share: float) -
 def test_a_hint_is_relative_to_the_artifact_so_that_a_tree_can_move(tmp_path: Path) -> None:
     assert artifact.hint(tmp_path / "run" / "gaps.h5", tmp_path / "cache.h5") == "../cache.h5"
     assert artifact.hint(tmp_path / "gmm.json", "-") == ""
+
+
+def test_a_link_stays_one_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.json").symlink_to(tmp_path / "disk" / "there.json")
+    write(tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert artifact.read_stamp(tmp_path / "disk" / "there.json") == stamp()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["there.json"]
+
+
+def test_an_editors_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json")
+    path.write_text("\ufeff" + path.read_text(), encoding="utf-8")
+    assert artifact.read_stamp(path) == stamp()
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": -Infinity}', "[" * 100_000])
+def test_json_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        artifact.read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": ["x"]},
+        {"inputs": {"gaps": 5}},
+        {"hints": {"gaps": None}},
+        {"format_version": 99, "provenance": []},
+        {"format_version": "1.0"},
+    ],
+)
+def test_a_stamp_of_other_kinds_of_values_is_refused(tmp_path: Path, changes: object) -> None:
+    path = write(tmp_path / "a.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(InputError):
+        artifact.read_stamp(path)
+
+
+def test_the_place_of_a_file_whose_name_is_no_text_can_be_stored(tmp_path: Path) -> None:
+    place = artifact.hint(tmp_path / "a.json", tmp_path / os.fsdecode(b"g\xff.npy"))
+    assert place == "g\\udcff.npy"
+
+
+def test_a_damaged_output_is_told_and_made_again_by_force(tmp_path: Path) -> None:
+    path, there = write(tmp_path / "a.json"), stamp()
+
+    def look(digest: str, *, force: bool) -> object:
+        read = artifact.read_json
+        return artifact.unharmed(path, there, read, lambda _: digest, force=force)
+
+    assert look(there.digest, force=False) == artifact.read_json(path)
+    assert look("e" * 64, force=True) is None
+    with pytest.raises(InputError, match="changed or damaged") as caught:
+        look("e" * 64, force=False)
+    assert caught.value.hint == "--force to make it again"
+    path.write_text("{")
+    assert look(there.digest, force=True) is None

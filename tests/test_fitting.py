@@ -214,3 +214,23 @@ def test_histograms_of_parts_give_the_fit_of_the_whole_in_any_order():
     assert there.fit["n_samples"] == 250_000
     for role, component in here.mixture.components.items():
         assert there.mixture.components[role].mean == pytest.approx(component.mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [100, 250_000])
+def test_two_exact_values_are_two_groups(n):
+    gap = np.repeat([0.0, 0.7], [6 * n // 10, 4 * n // 10])
+    for components in (2, "auto"):
+        found = fit_mixture(gap, components)
+        parts = found.mixture.components
+        assert [round(c.weight, 3) for c in parts.values()] == [0.6, 0.4]
+        assert [round(c.mean, 3) for c in parts.values()] == [0.0, 0.7]
+        # Σ π log(π / √(2π v)) with v at the floor, 1e-6.
+        assert found.fit["log_likelihood"] == pytest.approx(5.316, abs=2e-3)
+    with pytest.raises(InputError, match="3 components need at least 3 different gaps"):
+        fit_mixture(gap, 3)
+
+
+def test_a_narrow_component_of_a_few_samples_is_no_group():
+    gap = np.concatenate([np.random.default_rng(0).normal(0, 0.2, 2000), np.full(5, 0.35)])
+    found = fit_mixture(gap.clip(-1, 1)).mixture
+    assert min(c.variance for c in found.components.values()) > 1e-3

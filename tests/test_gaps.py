@@ -152,7 +152,7 @@ def test_a_table_travels_through_a_pipe_with_its_stamp(
         ("", "is empty"),
         ("id,gap\n", "is empty\n  columns: id, gap"),
         ("id,gab\nx,1\n", "has no gap column\n  it has: id, gab"),
-        ("id;gap\nx;1,5\n", "it has: id;gap\n  try: a comma between the columns"),
+        ("id;gap\nx;0.5\n", "no gap column\n  it has: id;gap\n  try: commas between the columns"),
         (f'id,gap\n"{"x" * 200_000}",1\n', "cannot be read as CSV\n  field larger than"),
         ("id,gap\nx,0.5\ny,nan\nz,1.5\n", "2 of 3 gaps are not numbers in .*\n  y: nan\n  z: 1.5"),
         ("id,gap\nx,much\n", "gap is not a number in 1 rows\n  row 1: 'much'"),
@@ -190,6 +190,17 @@ def test_a_foreign_table_may_number_its_samples_and_name_its_classes(tmp_path: P
         file["gap"], file["id"], file["label"] = [0.5, 0.1], [7, 8], [b"cat", b"dog"]
     table = read_gaps(tmp_path / "a.h5")
     assert (table.id, table.label) == (["7", "8"], None)
+    (tmp_path / "a.csv").write_text("gap,audio_pred,label\n0.5,3.0,cat\n0.1,,dog\n")
+    assert read_gaps(tmp_path / "a.csv").gap.tolist() == [0.5, 0.1]
+
+
+def test_a_foreign_hdf5_may_have_its_own_words_for_what_it_is(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["gap"] = np.array([0.5, 0.1], dtype=np.float16)
+        file["id"] = np.array([b"caf\xe9", b"b"])
+        file.attrs["format"], file.attrs["format_version"] = "mine", "1.0"
+    table = read_gaps(tmp_path / "a.h5")
+    assert (table.stamp, table.gap.dtype, table.id[1]) == (None, np.float64, "b")
 
 
 def test_a_pickle_named_npy_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ LAYERS = [
     {"em"},
     {"histogram"},
     {"inference", "methods", "unimodality", "scorefile"},
-    {"checkpoint", "metrics", "device"},
+    {"checkpoint", "metrics", "device", "csvfile"},
     {"distributed", "eventfiles"},
     {"models", "data", "mixture"},
     {"console", "artifact"},

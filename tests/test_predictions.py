@@ -412,3 +412,34 @@ def test_the_recipe_of_the_readme_works_in_a_plain_loop(tmp_path, monkeypatch):
 def test_ids_of_bytes_and_numbers_are_texts():
     assert texts(np.array([b"a", b"b"])) == ["a", "b"]
     assert texts(np.array([3, 10])) == ["3", "10"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"classes": np.array(["a", "a"])}, "classes: a more than once"),
+        ({"id": np.array(["a", "b\0c", "d"])}, "row 1: the id 'b\\x00c' is no text"),
+        ({"label": np.array(["0", "9" * 400, "1"])}, "b: label is '999"),
+        ({"label": np.array([0, 1e30, 1])}, "b: label is '1e+30', not in 0 … 1"),
+        (
+            {"label": np.array([0, 20, 1]), "classes": np.array([10, 20])},
+            "b: label is '20', not in 0 … 1",
+        ),
+    ],
+)
+def test_labels_and_names_that_cannot_be_meant(tmp_path, change, told):
+    arrays = {"audio_logits": AUDIO, "visual_logits": VISUAL, "label": LABEL, "id": IDS}
+    path = save(tmp_path / "s.npz", **{**arrays, **change})
+    with pytest.raises(InputError) as caught:
+        gaps_of_predictions(path, tmp_path / "g.h5")
+    assert told in str(caught.value)
+
+
+def test_classes_whose_names_are_large_numbers(tmp_path):
+    names = ("20230101", "20230102")
+    head = ["label", *(f"{m}_logits_{name}" for m in ("audio", "visual") for name in names)]
+    rows = [[names[label], *a, *v] for label, a, v in zip(LABEL, AUDIO, VISUAL, strict=True)]
+    with (tmp_path / "s.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    made = gaps_of_predictions(tmp_path / "s.csv", tmp_path / "g.h5")
+    np.testing.assert_allclose(made.table.gap, GAP, atol=1e-12)

@@ -110,3 +110,5 @@ def test_a_foreign_hdf5_of_gaps_is_described(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["gap"] = np.array([0.5, -0.25])
     assert "2 samples" in describe(tmp_path / "a.h5")[0]
+    with pytest.raises(InputError, match="has no stamp to verify"):
+        describe(tmp_path / "a.h5", verify=True)

@@ -5,10 +5,11 @@ parameter that can change the answer. The same question again confirms or finish
 question over the same file is refused. Where and when never belong to a question.
 """
 
-from avgap.artifact.question import compare, settle
+from avgap.artifact.question import compare, settle, unharmed
 from avgap.artifact.reading import (
     first_line,
     open_hdf5,
+    parse_json,
     read_json,
     read_stamp,
     read_tensors,
@@ -24,6 +25,7 @@ from avgap.artifact.stamp import (
     digest,
     expect,
     hint,
+    is_stamped,
     parse_stamp,
     provenance,
 )
@@ -49,7 +51,9 @@ __all__ = [
     "expect",
     "first_line",
     "hint",
+    "is_stamped",
     "open_hdf5",
+    "parse_json",
     "parse_stamp",
     "provenance",
     "read_json",
@@ -61,5 +65,6 @@ __all__ = [
     "stamp_keys_of_hdf5",
     "to_csv",
     "to_json",
+    "unharmed",
     "write_text",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from avgap.artifact.reading import read_stamp
 from avgap.artifact.stamp import FORMATS, Question, Stamp, in_words
-from avgap.errors import AvgapError, OutputError
+from avgap.errors import AvgapError, InputError, OutputError
+
+Content = TypeVar("Content")
 
 
 def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
@@ -39,6 +41,27 @@ def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
     raise OutputError(
         f"{path} answers another question", differences, "another -o, or --force to replace it"
     )
+
+
+def unharmed(
+    path: Path, stamp: Stamp, read: Callable[[Path], Content], digest: Callable[[Content], str],
+    *, force: bool,
+) -> Content | None:  # fmt: skip
+    """The content of path, which has this stamp; None where it is damaged and force remakes it.
+
+    Raises InputError where it is damaged, without force.
+    """
+    try:
+        content = read(path)
+        if digest(content) != stamp.digest:
+            raise InputError(
+                f"{path} is not what its stamp says: its content was changed or damaged"
+            )
+    except InputError as error:
+        if force:
+            return None
+        raise InputError(error.what, error.details, "--force to make it again") from error
+    return content
 
 
 def compare(there: Question, asked: Question) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import numbers
 import pickle
 import warnings
 from collections.abc import Iterator
@@ -37,14 +38,23 @@ def read_stamp(path: Path) -> Stamp:
 def read_json(path: Path) -> dict[str, Any]:
     """The whole of a JSON file. Raises InputError when it is not one JSON object."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON", [str(error)]) from error
     if not isinstance(data, dict):
         raise ForeignError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
     return data
+
+
+def parse_json(text: str) -> Any:
+    """The values of a JSON text. Raises ValueError, RecursionError: NaN and such are none, too."""
+
+    def refused(name: str) -> None:
+        raise ValueError(f"{name} is no number")
+
+    return json.loads(text, parse_constant=refused)
 
 
 @contextmanager
@@ -79,7 +89,8 @@ def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
     for key in STAMP_KEYS:
         if key in file.attrs:
             value = file.attrs[key]
-            keys[key] = int(value) if key == "format_version" else str(value)
+            number = key == "format_version" and isinstance(value, numbers.Integral)
+            keys[key] = int(value) if number else str(value)
     for key in ("inputs", "parameters", "provenance", "hints"):
         try:
             keys[key] = json.loads(keys[key])
@@ -98,7 +109,7 @@ def _stamp_of_json(path: Path) -> dict[str, Any]:
 
 
 def _stamp_of_csv(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         return stamp_keys_of_comment(file.readline())
 
 

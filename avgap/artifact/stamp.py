@@ -115,23 +115,35 @@ def hint(target: str | Path, source: str | Path) -> str:
     if str(source) == STANDARD_STREAM:
         return ""
     folder = Path.cwd() if str(target) == STANDARD_STREAM else Path(target).resolve().parent
-    return os.path.relpath(Path(source).resolve(), folder)
+    place = os.path.relpath(Path(source).resolve(), folder)
+    return place.encode("utf-8", "backslashreplace").decode()  # a name may be no text
+
+
+def is_stamped(keys: Mapping[str, Any]) -> bool:
+    """Whether the keys of a file name a format of ours; others may have a key `format`, too."""
+    return isinstance(keys.get("format"), str) and keys["format"] in FORMATS
 
 
 def parse_stamp(keys: Mapping[str, Any], path: str | Path) -> Stamp:
     """Check the stamp's keys as read from path. Raises InputError for a foreign or a newer one."""
-    if keys.get("format") not in FORMATS or not isinstance(keys.get("digest"), str):
+    if not is_stamped(keys) or not isinstance(keys.get("digest"), str):
         raise ForeignError(f"{path} is not an avgap artifact", ["it carries no avgap stamp"])
     version = keys.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        made_by = dict(keys.get("provenance") or {}).get("avgap", "unknown")
+        made = keys.get("provenance")
+        made_by = made.get("avgap", "unknown") if isinstance(made, dict) else "unknown"
         raise InputError(
             f"{path} has format version {version}, newer than this avgap reads ({FORMAT_VERSION})",
             [f"it was written by avgap {made_by}"],
             "pip install --upgrade avgap",
         )
     records = {key: keys.get(key) for key in ("inputs", "parameters", "provenance", "hints")}
-    if any(not isinstance(record, dict) for record in records.values()):
+    whole = all(isinstance(record, dict) for record in records.values())
+    told = [
+        *dict(keys["inputs"]).values(),
+        *dict(keys["hints"]).values(),
+    ] if whole else []  # fmt: skip
+    if not whole or not all(isinstance(value, str) for value in told):
         raise InputError(f"{path} is corrupt", ["its stamp is incomplete"])
     return Stamp(str(keys["format"]), str(keys["digest"]), **records, format_version=version)  # type: ignore[arg-type]
 

@@ -22,9 +22,10 @@ def atomic(path: Path) -> Iterator[Path]:
 
     One process at a time writes a path: the part is locked by the operating system, which lets go
     when the process ends, however it ends. What a killed process left is written over.
-    Raises OutputError where another process is writing path, or the disk refuses (full, read-only,
-    a folder of that name).
+    Where path is a link, what it points to is written. Raises OutputError where another process is
+    writing path, or the disk refuses (full, read-only, a folder of that name).
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,12 @@ def to_json(stamp: Stamp, body: Mapping[str, Any]) -> str:
 def to_csv(stamp: Stamp, columns: Mapping[str, list[Any]], file: TextIO) -> None:
     """Write a CSV artifact: the stamp as a leading comment line, a header, one row per sample."""
     file.write(f"# {json.dumps(stamp.as_dict(), ensure_ascii=True)}\n")
-    writer = csv.writer(file, lineterminator="\n")
+    # A carriage return ends a line for readers, and is not quoted for it by the writer.
+    texts = (text for column in columns.values() for text in column if isinstance(text, str))
+    broken = any("\r" in text for text in texts)
+    writer = csv.writer(
+        file, lineterminator="\n", quoting=csv.QUOTE_ALL if broken else csv.QUOTE_MINIMAL
+    )
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
 

@@ -5,6 +5,7 @@ Work modules are imported inside each command, so that help and completion stay 
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -22,7 +23,7 @@ from avgap.cli.merge import merge
 from avgap.cli.prepare import prepare
 from avgap.cli.report import report
 from avgap.cli.warmup import warmup
-from avgap.errors import AvgapError
+from avgap.errors import AvgapError, InputError
 
 _INTERRUPTED = 130
 # In the order in which they are used, which is that of the help.
@@ -38,12 +39,18 @@ class _Commands(TyperGroup):
         except AvgapError as error:
             console.error(error)
             raise SystemExit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            console.notice("interrupted: nothing is half written; the same command goes on")
-            raise SystemExit(_INTERRUPTED) from error
         except BrokenPipeError as error:  # the reader of our stdout went away
             sys.stderr.close()
             raise SystemExit(0) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            failure = InputError(str(error.strerror).lower(), [str(error.filename)])
+            console.error(failure)
+            raise SystemExit(failure.exit_code) from error
+        except KeyboardInterrupt as error:
+            console.notice("interrupted: nothing is half written; the same command goes on")
+            raise SystemExit(_INTERRUPTED) from error
 
 
 app = typer.Typer(

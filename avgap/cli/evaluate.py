@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avgap import console, options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
+from avgap.errors import UsageError
 from avgap.settings import INFERENCE_BATCH_SIZE
 
 
@@ -29,6 +30,8 @@ def evaluate(
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
+    if save_predictions is not None and str(save_predictions) == STDOUT:
+        raise UsageError("--save-predictions writes a file", hint="--save-predictions FILE.h5")
     from avgap.evaluate import evaluate as stage
 
     result = stage(

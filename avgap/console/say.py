@@ -44,9 +44,12 @@ def silence_another() -> None:
 
 
 def never_fail_on_a_letter() -> None:
-    """Let a terminal that cannot show σ show an escape instead; what is piped in is UTF-8."""
+    """Let a terminal that cannot show σ show an escape instead; what is piped in is UTF-8.
+
+    Newlines come in as they are: one within a name is a part of it.
+    """
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -119,7 +122,8 @@ def table(columns: list[str], rows: list[list[str]], title: str | None = None) -
 
 
 def _say(text: str) -> None:
-    print(safe(text), file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed by the caller (2>&-)
+        print(safe(text), file=sys.stderr, flush=True)
 
 
 def notice(text: str) -> None:

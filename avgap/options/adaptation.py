@@ -19,8 +19,12 @@ Bootstrap = Annotated[
     Option(min=0, help="Resamples, for standard errors and a p-value.", rich_help_panel=_MIX),
 ]
 NInit = Annotated[int, Option("--n-init", min=1, help="Starts of EM.", rich_help_panel=_MIX)]
-Tol = Annotated[float, Option(min=0.0, help="EM stops below this gain.", rich_help_panel=_MIX)]
-RegCovar = Annotated[float, Option(min=0.0, help="Variance floor.", rich_help_panel=_MIX)]
+Tol = Annotated[
+    float, Option(min=0.0, max=1.0, help="EM stops below this gain.", rich_help_panel=_MIX)
+]
+RegCovar = Annotated[
+    float, Option(min=1e-12, max=1.0, help="Variance floor.", rich_help_panel=_MIX)
+]
 MaxIter = Annotated[int, Option(min=1, help="EM iterations, at most.", rich_help_panel=_MIX)]
 Plot = Annotated[
     Path | None,

@@ -37,7 +37,8 @@ LearningRate = Annotated[
 ]
 Momentum = Annotated[float, Option(min=0.0, max=1.0, help="Of sgd.", rich_help_panel=TRAIN)]
 WeightDecay = Annotated[float, Option(min=0.0, help="Weight decay.", rich_help_panel=TRAIN)]
-Seed = Annotated[int, Option(min=0, help="Seed.")]
+_SEEDS = 2**32 - 1  # the largest that every library takes
+Seed = Annotated[int, Option(min=0, max=_SEEDS, help="Seed.")]
 Augment = Annotated[
     Literal["auto", "on", "off"],
     Option(
@@ -148,7 +149,7 @@ SameWeightDecay = Annotated[
     float | None, Option("--weight-decay", min=0.0, help="Weight decay.", **_AS_TRAINED)
 ]
 SameSeed = Annotated[
-    int | None, Option("--seed", min=0, help="Seed of the shuffle.", **_AS_TRAINED)
+    int | None, Option("--seed", min=0, max=_SEEDS, help="Seed of the shuffle.", **_AS_TRAINED)
 ]
 SamePrecision = Annotated[
     Literal["auto", "fp32", "bf16"] | None, Option("--precision", help="Precision.", **_AS_TRAINED)

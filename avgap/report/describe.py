@@ -26,6 +26,8 @@ def describe(path: Path, verify: bool = False) -> tuple[str, dict[str, Any]]:
     path = Path(path)
     stamp = _stamp(path)
     if stamp is None:
+        if verify:
+            raise InputError(f"{path} has no stamp to verify", ["its origin is unknown"])
         text, data = SUMMARIES["gaps"](path)
         origin = f"{path}: a table of gaps of unknown origin (no avgap stamp)"
         return f"{origin}\n\n{text}", {"path": str(path), "format": None, "summary": data}
@@ -62,7 +64,7 @@ def _origin(path: Path, stamp: Stamp) -> str:
     software = [f"{name} {made[name]}" for name in ("avgap", "python", "torch") if made.get(name)]
     seconds = made.get("seconds")
     by = [*software, *([f"on {made['device']}"] if made.get("device") else [])]
-    by += [str(made.get("created"))] + ([f"in {seconds:g} s"] if seconds is not None else [])
+    by += [str(made.get("created"))] + ([f"in {seconds} s"] if seconds is not None else [])
     rows = [("digest", stamp.digest)]
     for name, digest in stamp.inputs.items():
         hint = stamp.hints.get(name)
