@@ -176,14 +176,15 @@ def _inputs(tables: Sequence[Table]) -> dict[str, str]:
 
 
 def _hints(tables: Sequence[Table], output: str | Path) -> dict[str, str]:
-    """Where the gaps lie, and the cache of the first, seen from the folder of the output."""
+    """Where the gaps lie, and the first's cache and checkpoint, seen from the output's folder."""
     names = ["gaps"] if len(tables) == 1 else [f"gaps_{i}" for i in range(1, len(tables) + 1)]
     ordered = sorted(tables, key=lambda table: table.digest)
     hints = {
         name: artifact.hint(output, table.path) for name, table in zip(names, ordered, strict=True)
     }
     first = ordered[0]
-    if first.stamp is not None and first.stamp.hints.get("cache"):
-        folder = Path() if str(first.path) == STANDARD_STREAM else Path(first.path).parent
-        hints["cache"] = artifact.hint(output, folder / first.stamp.hints["cache"])
+    folder = Path() if str(first.path) == STANDARD_STREAM else Path(first.path).parent
+    for name in ("cache", "checkpoint"):
+        if first.stamp is not None and (place := first.stamp.hints.get(name)):
+            hints[name] = artifact.hint(output, folder / place)
     return {name: place for name, place in hints.items() if place}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from calling import INTERRUPTED, RESULTS, START, call, fails
+from calling import INTERRUPTED, RESULTS, SMALL, START, call, fails
 
 from avgap import __version__
 from avgap.cli import app
@@ -224,3 +225,23 @@ def test_an_interruption_anywhere_ends_with_130_and_one_line(work, monkeypatch, 
 
     monkeypatch.setattr("avgap.artifact.settle", interrupted)
     assert fails(130, *RESULTS[command]) == INTERRUPTED
+
+
+@pytest.mark.slow
+def test_the_next_command_goes_on_from_where_the_files_are(work) -> None:
+    told = call("fitgmm", "run/gaps.h5", "-o", "run/new.json").stderr
+    assert told.endswith(
+        "next: avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt\n"
+    )
+    Path("g.csv").write_text("gap\n" + "0.1\n0.2\n0.9\n" * 20)
+    told = call("fitgmm", "g.csv", "-o", "m.json").stderr
+    assert told.endswith("next: avgap report g.csv m.json -o report.html\n")
+    assert call("report", "g.csv", "m.json", "-o", "report.html").exit_code == 0
+    line = ["baseline", "concat", "cache.h5", "-o", "one", "--epochs", "1", *SMALL]
+    _, _, line = call(*line).stderr.partition("next: avgap ")
+    assert "one/best.pt" in line
+    assert call(*shlex.split(line)).exit_code == 0
+    assert {path.name for path in Path("one").iterdir()} >= {
+        "metrics-best.json",
+        "predictions-best.h5",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -290,3 +291,29 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(work, line, size):
     assert result.exit_code == 4, result.output
     assert "error: cannot write new" in result.stderr
     assert [path for path in work.rglob("*") if path.is_file() and "new" in str(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "told"),
+    [
+        (3, f"fitgmm {'a' * 300}.npy -o m.json", "error: file name too long\n"),
+        (3, f"fitgmm run/gaps.h5 -o {'a' * 300}.json", "file name too long"),
+        (2, "evaluate cache.h5 -c x.pt -o m.json --save-predictions -", "writes a file"),
+        (2, "fitgmm run/gaps.h5 -o m.json --bootstrap 1", "one resample has no spread"),
+        (2, "fitgmm run/gaps.h5 -o m.json --seed 4294967296", "--seed"),
+        (2, "fitgmm run/gaps.h5 -o m.json --tol inf", "--tol"),
+        (2, "fitgmm run/gaps.h5 -o m.json --reg-covar 0", "--reg-covar"),
+    ],
+)
+def test_values_and_names_beyond_all_bounds_are_refused(work, status, line, told):
+    assert told in fails(status, *line.split())
+
+
+def test_a_damaged_result_is_made_again_by_force_alone(work):
+    content = json.loads(Path("run/gmm.json").read_text())
+    content["components"]["balanced"]["mean"] += 0.1
+    Path("run/gmm.json").write_text(json.dumps(content))
+    told = fails(3, "fitgmm", "run/gaps.h5", "-o", "run/gmm.json")
+    assert "--force to make it again" in told
+    assert call("fitgmm", "run/gaps.h5", "-o", "run/gmm.json", "--force").exit_code == 0
+    assert call("report", "run/gmm.json", "--verify").exit_code == 0

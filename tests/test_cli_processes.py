@@ -95,3 +95,12 @@ def test_help_and_results_survive_a_terminal_without_the_letters(avgap, work, mo
     result = avgap("report", "run/gaps.h5")
     assert (result.returncode, result.stderr) == (0, "")
     assert "gap = audio \\u2212 visual, 60 samples" in result.stdout
+
+
+def test_warnings_never_take_the_place_of_an_artifact(tmp_path):
+    (tmp_path / "g.csv").write_text("gap\n" + "0.1\n0.2\n0.9\n" * 20)
+    line = f"exec {sys.executable} -m avgap fitgmm g.csv -o - 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["format"] == "avgap.gmm"

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from avgap import console, options
-from avgap.cli.common import command_line, finished, given
+from avgap.cli.common import finished, given, suggest_evaluate
 from avgap.errors import UsageError
 from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running
 
@@ -119,8 +119,7 @@ def adapt(
     )
     console.result("", result.as_dict(), as_json=as_json)
     finished(result.path, result.up_to_date)
-    metrics = result.path.with_name("metrics.json")
-    console.suggest(command_line("evaluate", cache, "--checkpoint", result.path, "-o", metrics))
+    suggest_evaluate(cache, result.path)
 
 
 def _control(ctx: typer.Context, loss: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from avgap import console, options
-from avgap.cli.common import command_line, finished
+from avgap.cli.common import finished, suggest_evaluate
 from avgap.cli.scratch import FromScratch, from_scratch
 from avgap.settings import BASELINE_EPOCHS
 
@@ -62,5 +62,4 @@ def baseline(
     )
     console.result("", result.as_dict(), as_json=as_json)
     finished(result.path, result.up_to_date)
-    metrics = result.path.with_name("metrics.json")
-    console.suggest(command_line("evaluate", cache, "--checkpoint", result.path, "-o", metrics))
+    suggest_evaluate(cache, result.path)

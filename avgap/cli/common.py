@@ -30,6 +30,18 @@ def finished(path: object, up_to_date: bool) -> None:
     (console.up_to_date if up_to_date else console.wrote)(path)
 
 
+def suggest_evaluate(cache: Path, checkpoint: Path) -> None:
+    """Suggest to measure what a comparison asks for: the epoch that is best on validation."""
+    best = checkpoint.with_name("best.pt")
+    if not best.exists():
+        metrics = checkpoint.with_name("metrics.json")
+        console.suggest(command_line("evaluate", cache, "--checkpoint", checkpoint, "-o", metrics))
+        return
+    scores, metrics = best.with_name("predictions-best.h5"), best.with_name("metrics-best.json")
+    words = ("--checkpoint", best, "-o", metrics, "--save-predictions", scores)
+    console.suggest(command_line("evaluate", cache, *words))
+
+
 def one_result(output: str, as_json: bool) -> None:
     """Raise UsageError where both the artifact and the result are asked for on stdout."""
     if output == STDOUT and as_json:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 from avgap import console, options
-from avgap.cli.common import STDOUT, finished, one_result
+from avgap.cli.common import STDOUT, command_line, finished, one_result
+from avgap.errors import UsageError
 from avgap.settings import Fit
+
+_OF_TRAINING = ("cache", "checkpoint")
 
 
 def fitgmm(
@@ -35,6 +42,8 @@ def fitgmm(
     one_result(output, as_json)
     from avgap.fitgmm import fitgmm as stage
 
+    if bootstrap == 1:
+        raise UsageError("one resample has no spread", hint="--bootstrap 200")
     number = components if components == "auto" else int(components)
     settings = Fit(number, n_init, tol, reg_covar, max_iter, seed, bootstrap)
     result = stage(gaps, output, settings, plot=plot, force=force)
@@ -46,4 +55,15 @@ def fitgmm(
     finished(output, result.up_to_date)
     if plot is not None:
         console.wrote(plot)
-    console.suggest("avgap adapt CACHE --checkpoint CHECKPOINT -o adapt")
+    console.suggest(_next(gaps, Path(output), result.stamp.hints))
+
+
+def _next(gaps: Sequence[str], output: Path, hints: Mapping[str, str]) -> str:
+    """Training goes on where the gaps' cache and checkpoint are known; else there is a report."""
+    places = [Path(os.path.normpath(output.parent / hints[n])) for n in _OF_TRAINING if n in hints]
+    if len(places) == len(_OF_TRAINING) and all(place.exists() for place in places):
+        cache, checkpoint = places
+        run = checkpoint.parent.parent
+        return command_line("adapt", cache, "--checkpoint", checkpoint, "-o", run / "adapt")
+    page = output.with_name("report.html")
+    return command_line("report", *map(Path, gaps), output, "-o", page)

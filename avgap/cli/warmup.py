@@ -42,4 +42,5 @@ def warmup(
     )
     console.result("", result.as_dict(), as_json=as_json)
     finished(result.path, result.up_to_date)
-    console.suggest(command_line("gaps", cache, "--checkpoint", result.path, "-o", "gaps.h5"))
+    table = result.path.parent.with_name("gaps.h5")
+    console.suggest(command_line("gaps", cache, "--checkpoint", result.path, "-o", table))
