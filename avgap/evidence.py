@@ -10,7 +10,7 @@ import numpy as np
 
 from avgap import summary
 from avgap.mixture import Component, Mixture
-from avgap.unimodality import MAX_SAMPLES, dip_test
+from avgap.unimodality import DIP_P_NEEDED, MAX_SAMPLES, dip_test
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
-DIP_P_NEEDED = 0.05
 VALLEY_P_NEEDED = 0.01  # to say that there is a valley
 SAMPLES_NEEDED = 50
 GROUP_NEEDED = 10  # samples in the smallest component

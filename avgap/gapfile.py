@@ -48,6 +48,15 @@ class Gaps:
     def __len__(self) -> int:
         return len(self.gap)
 
+    def numbers(self) -> dict[str, float]:
+        """Size, mean, mean absolute value, and the share above zero (audio-dominant)."""
+        return {
+            "n_samples": len(self),
+            "mean": float(self.gap.mean()),
+            "mean_abs": float(np.abs(self.gap).mean()),
+            "audio_dominant": float((self.gap > 0).mean()),
+        }
+
     def without_logits(self) -> Gaps:
         """All else of the table: what a CSV holds."""
         return replace(self, fused_logits=None, audio_logits=None, visual_logits=None)
@@ -68,15 +77,12 @@ class Collected:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        stamp, gap = self.table.stamp, self.table.gap
+        stamp = self.table.stamp
         return {
             "gaps": self.path,
             "digest": None if stamp is None else stamp.digest,
             "up_to_date": self.up_to_date,
-            "n_samples": len(gap),
-            "mean": float(gap.mean()),
-            "mean_abs": float(np.abs(gap).mean()),
-            "audio_dominant": float((gap > 0).mean()),
+            **self.table.numbers(),
         }
 
 

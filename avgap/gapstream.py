@@ -44,7 +44,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Collected:
+class Pooled:
     """The gaps of all tables: themselves, (N,), or the histogram of more than EXACT."""
 
     tables: Sequence[Table]
@@ -61,7 +61,7 @@ class Collected:
         return self.gap.order_statistics(_DRAWN) if isinstance(self.gap, Histogram) else self.gap
 
 
-def collect(paths: Sequence[str | Path], reg_covar: float) -> Collected:
+def collect(paths: Sequence[str | Path], reg_covar: float) -> Pooled:
     """Read all tables; reg_covar: the floor of a variance, which says how fine a histogram is.
 
     Raises InputError: see read_gaps; also the same gaps given twice.
@@ -77,10 +77,10 @@ def collect(paths: Sequence[str | Path], reg_covar: float) -> Collected:
         whole.append(table.gap)
     _expect_once(tables)
     if histogram.n == 0 and sum(map(len, whole)) <= EXACT:
-        return Collected(tables, np.concatenate(whole))
+        return Pooled(tables, np.concatenate(whole))
     for gap in whole:
         histogram.add(gap)
-    return Collected(tables, histogram)
+    return Pooled(tables, histogram)
 
 
 def _expect_once(tables: Sequence[Table]) -> None:

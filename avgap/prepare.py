@@ -108,8 +108,19 @@ def prepare(
     started = time.monotonic()
     if output.suffix != ".h5":
         raise OutputError(f"{output} is no name for a cache", hint=f"-o {output}.h5")
-    content = (decoder, val_fraction, corrupt, seed, splits, limit, shard, split_by, window, leaks)
-    options = Options(*content, keep_sound)
+    options = Options(
+        decoder,
+        val_fraction,
+        corrupt,
+        seed,
+        splits,
+        limit,
+        shard=shard,
+        split_by=split_by,
+        window=window,
+        leaks=leaks,
+        keep_sound=keep_sound,
+    )
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
         return _planned(plan, output, started)

@@ -176,8 +176,7 @@ def from_scratch(
     stage = load_stage(cache, description.image_size, settings, running, device, settings.epochs)
     statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
     model = build(description, settings.seed, statistics)
-    graph = method.graph and not method.partial
-    trainee = make_trainee(model, stage, Progress(phase), settings.epochs, graph=graph)
+    trainee = make_trainee(model, stage, Progress(phase), settings.epochs, graph=method.graph)
     if there is not None:
         resume(trainee, there)
 

@@ -19,11 +19,11 @@ from avgap.csvfile import expect_once, read_csv
 from avgap.data.arrays import read_hdf5, read_npz, texts
 from avgap.data.clip import shorten
 from avgap.errors import InputError
+from avgap.metricsfile import MODALITIES
 
 if TYPE_CHECKING:
     from avgap.data.arrays import Arrays
 
-MODALITIES = ("audio", "visual", "fused")
 TEXT = ("id", "label", *(f"{name}_pred" for name in MODALITIES))
 SCORES = tuple(f"{name}_{kind}" for name in MODALITIES for kind in ("logits", "prob"))
 _PART = re.compile(r"(audio|visual|fused)_(?:(logits|prob)_(.+)|(\d+))")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from avgap.unimodality import DIP_P_NEEDED, P_FLOOR
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,7 +50,11 @@ def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
                 f"all {n:,} samples form one balanced group, {_place(zero)}",
                 "none of them is called imbalanced",
                 f"dip {_dip(diagnostics)}: "
-                + ("one peak" if diagnostics["dip_p"] >= 0.05 else "more than one peak, though"),
+                + (
+                    "one peak"
+                    if diagnostics["dip_p"] >= DIP_P_NEEDED
+                    else "more than one peak, though"
+                ),
             ]
         )
     return "\n".join(
@@ -93,7 +99,7 @@ def _place(component: Component) -> str:
 
 def _dip(diagnostics: Mapping[str, Any]) -> str:
     p = diagnostics["dip_p"]
-    return "p ≤ 0.001" if p <= 0.001 else f"p = {p:.2g}"
+    return f"p ≤ {P_FLOOR}" if p <= P_FLOOR else f"p = {p:.2g}"
 
 
 def evidence(diagnostics: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_SAMPLES = 4096
 _SIEVES = 6  # each leaves about half of the points to the loop in Python
+DIP_P_NEEDED = 0.05  # a p-value below speaks for more than one peak
 P_FLOOR = 0.001  # the table ends here; a smaller p-value is reported as this one
 
 # Upper-tail probabilities, and for each N the values that √N · dip of a uniform sample exceeds with

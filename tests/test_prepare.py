@@ -178,7 +178,7 @@ def test_unknown_datasets_missing_roots_and_odd_names_are_told(tmp_path):
 
 
 def test_a_clip_that_takes_too_long_is_given_up_and_the_rest_goes_on(source):
-    job = Job(AUDIO, FRAMES, "auto", None, frozenset(), 0)
+    job = Job(AUDIO, FRAMES, "auto", None, 0)
     clips = [Clip("endless", "a", "train", video=source / "train-0.mp4")]
     endless = job._replace(frames=FrameRecipe(count=4000, size=4096))
     ((_, outcome),) = decode_all(clips, endless, workers=1, time_limit=0.5)

@@ -192,7 +192,7 @@ class Endless(Trap):
 
 
 def test_a_file_that_kills_its_worker_costs_that_file_and_not_the_run(source):
-    job = Job(AUDIO, FRAMES, "auto", None, frozenset(), 0)
+    job = Job(AUDIO, FRAMES, "auto", None, 0)
     clips = [
         Clip(
             str(n), "a", "train", video=source / f"train-{n}.mp4", broken=Deadly() if n == 2 else ""
@@ -207,7 +207,7 @@ def test_a_file_that_kills_its_worker_costs_that_file_and_not_the_run(source):
 
 
 def test_a_file_that_hangs_costs_its_time_limit_and_the_worker_is_replaced(source):
-    job = Job(AUDIO, FRAMES, "auto", None, frozenset(), 0)
+    job = Job(AUDIO, FRAMES, "auto", None, 0)
     clips = [
         Clip(
             str(n), "a", "train", video=source / f"train-{n}.mp4", broken=Endless() if n < 1 else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
 from avgap import console, options
 from avgap.cli.common import finished, given, suggest_evaluate
 from avgap.errors import UsageError
-from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running
+from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running, Training, parameters
+
+# Here `epochs` is a step's.
+_OF_TRAINING = parameters(Training()).keys() - {"epochs"}
 
 
 def adapt(
@@ -73,37 +74,8 @@ def adapt(
         raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
     from avgap.adapt import adapt as stage
 
-    changes = {
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "lr": lr,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-        "seed": seed,
-        "precision": precision,
-        "augment": augment,
-        "lr_schedule": lr_schedule,
-        "lr_step": lr_step,
-        "lr_decay": lr_decay,
-        "clip": clip,
-        "tf32": tf32,
-        "sync_batchnorm": sync_batchnorm,
-        "log_test": log_test,
-    }
-    values: dict[str, Any] = {
-        "loss": loss,
-        "alpha": alpha,
-        "beta": beta,
-        "gamma": gamma,
-        "anneal": anneal,
-        "weights": weights,
-        "pull": pull,
-        "keep_unimodal": keep_unimodal,
-        "unsupported": unsupported,
-        "steps": steps,
-        "epochs": epochs,
-        "keep_optimizer": keep_optimizer,
-    }
+    changes = {n: v for n, v in ctx.params.items() if n in _OF_TRAINING}
+    values = {name: ctx.params[name] for name in parameters(Adaptive())}
     values |= {n: value for n, value in PRESETS[preset].items() if not given(ctx, n)}
     settings = Adaptive(**values)
     result = stage(

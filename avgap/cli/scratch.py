@@ -52,22 +52,21 @@ def _read(
 ) -> FromScratch:
     network = Network(encoder or audio_encoder, encoder or visual_encoder, image_size)
     settings = Training(
-        Training.epochs,
-        batch_size,
-        optimizer,
-        lr,
-        momentum,
-        weight_decay,
-        seed,
-        precision,
-        augment,
-        lr_schedule,
-        lr_step,
-        lr_decay,
-        clip,
-        tf32,
-        sync_batchnorm,
-        log_test,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        lr=lr,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        seed=seed,
+        precision=precision,
+        augment=augment,
+        lr_schedule=lr_schedule,
+        lr_step=lr_step,
+        lr_decay=lr_decay,
+        clip=clip,
+        tf32=tf32,
+        sync_batchnorm=sync_batchnorm,
+        log_test=log_test,
     )
     running = Running(device, resident, graph, compile, deterministic, tensorboard)
     return FromScratch(network, settings, running)

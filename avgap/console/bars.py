@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
     from rich.progress import Progress, TaskID
-    from rich.table import Table
 
 _ROWS = 8  # epochs in the live table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,13 +31,12 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 
 
 class Job(NamedTuple):
-    """How every clip of a cache is decoded."""
+    """How a clip is decoded. corruption: of a clip that is to be spoiled."""
 
     audio: AudioRecipe | Embedding
     frames: FrameRecipe | Embedding
     decoder: str
     corruption: Corruption | None
-    spoiled: frozenset[str]
     seed: int
     keep_sound: bool = False
 
@@ -70,7 +69,7 @@ def decode(clip: Clip, job: Job) -> Decoded:
     if source is None:
         raise MediaError("neither a video nor an audio file is named")
     before = mediastate.states(clip)
-    corruption = job.corruption if clip.id in job.spoiled else None
+    corruption = job.corruption
     with _told(clip.video):
         visual = _frames(clip, job.frames, job.decoder)
     with _told(source):
@@ -110,12 +109,19 @@ def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:
 
 
 def decode_all(
-    clips: Sequence[Clip], job: Job, workers: int, time_limit: float = TIME_LIMIT
+    clips: Sequence[Clip],
+    job: Job,
+    workers: int,
+    time_limit: float = TIME_LIMIT,
+    *,
+    spoiled: Collection[str] = (),
 ) -> Generator[tuple[int, Decoded | MediaError], None, None]:
     """Decode many clips in processes of their own; yields (index, arrays or reason) as they come.
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
+    spoiled: the ids of clips to which the job's corruption is done.
     """
+    clean = job._replace(corruption=None)
     if all(clip.broken != "" or clip.features is not None for clip in clips):
         yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
         return
@@ -137,7 +143,9 @@ def decode_all(
                 while (
                     len(running) < workers * _AHEAD and (index := next(waiting, None)) is not None
                 ):
-                    future = pool.schedule(decode, (clips[index], job), timeout=time_limit)
+                    clip = clips[index]
+                    how = job if clip.id in spoiled else clean
+                    future = pool.schedule(decode, (clip, how), timeout=time_limit)
                     running[future] = index
                 if not running:
                     break

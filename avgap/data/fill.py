@@ -69,14 +69,13 @@ def _decoded(
         plan.header.frame_recipe,
         plan.options.decoder,
         plan.corruption,
-        plan.spoiled,
         plan.options.seed,
         plan.options.keep_sound,
     )
     clips = [plan.clips[number] for number in numbers]
     count = min(workers or os.cpu_count() or 1, len(clips))
     # Closed here and now on an interruption, so that no worker outlives the part file.
-    with closing(decode_all(clips, job, count)) as outcomes:
+    with closing(decode_all(clips, job, count, spoiled=plan.spoiled)) as outcomes:
         for index, outcome in outcomes:
             yield numbers[index], outcome
 

@@ -200,7 +200,7 @@ def given_digest(clip: Clip) -> str:
 
 
 def _seconds(time: float | None) -> str:
-    return "" if time is None else f"{time:g}"
+    return "" if time is None else f"{time:.6f}".rstrip("0").rstrip(".")
 
 
 def _source_digest(clips: Sequence[Clip]) -> str:

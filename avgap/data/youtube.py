@@ -19,7 +19,6 @@ SECONDS = 10
 PUBLISHED_KINETICS = {"clips": 17396, "classes": 31}  # OGM-GE's lists: 14,799 and 2,597
 PUBLISHED_VGGSOUND = {"clips": 199467, "classes": 309}  # rows of vggsound.csv
 _SEGMENT = re.compile(r"([\w-]{11})_(\d+)(?:_\d+)?")
-_VIDEO = re.compile(r"[\w-]{11}")
 _NAMES = ("stat.txt", "stat.csv", "classes.txt")
 
 

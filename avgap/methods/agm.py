@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Epoch, NotNegative, Within
+from avgap.methods.bounds import EpochNumber, NotNegative, Within
 from avgap.methods.modulation import Pair, within
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.models.scores import true_class_prob
@@ -57,8 +57,8 @@ class Agm(Method):
     """CE(f_a + f_v), its gradient through f_m scaled by κ_m."""
 
     alpha: NotNegative = 1.5  # the authors' answer on CREMA-D; the command line's default is 1
-    starts: Epoch = 0  # first modulated epoch, from 0; the code
-    ends: Epoch = 1500  # last; the authors' number of epochs (their command line: 20)
+    starts: EpochNumber = 0  # first modulated epoch, from 0; the code
+    ends: EpochNumber = 1500  # last; the authors' number of epochs (their command line: 20)
     bound: NotNegative = 10.0  # of τ − r; the code
     clip: Annotated[float, Within(1e-6)] = (
         1.0  # a gradient of the head beyond it clips all to this norm; the code

@@ -18,5 +18,5 @@ class Within(NamedTuple):
 
 NotNegative = Annotated[float, Within(0)]
 Share = Annotated[float, Within(0, 1)]
-Epoch = Annotated[int, Within(0)]  # 0-based
+EpochNumber = Annotated[int, Within(0)]  # 0-based
 Count = Annotated[int, Within(1)]

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Count, Epoch, NotNegative
+from avgap.methods.bounds import Count, EpochNumber, NotNegative
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.gated import Gated
 
@@ -58,7 +58,7 @@ class Greedy(Method):
 
     epsilon: NotNegative = 0.01  # ε of |d|; the code
     window: Count = 5  # Q, steps of standing still; the code
-    starts: Epoch = 1  # first epoch that may freeze, from 0; the code's second
+    starts: EpochNumber = 1  # first epoch that may freeze, from 0; the code's second
     network: ClassVar[str] = "gated"
     distributed: ClassVar[bool] = False  # running means of each process's own batches
 

@@ -49,6 +49,7 @@ class Mla(Method):
     damping: Annotated[float, Within(1e-6, 1)] = 0.1  # λ at the beginning of an epoch; the code
     variant: Literal["paper", "code"] = "paper"
     turns: ClassVar[int] = 2
+    graph: ClassVar[bool] = False  # its turns differ
     partial: ClassVar[bool] = True
 
     @property

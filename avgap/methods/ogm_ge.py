@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from avgap.errors import UsageError
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Epoch, NotNegative
+from avgap.methods.bounds import EpochNumber, NotNegative
 from avgap.methods.modulation import Pair, true_class_scores, within
 from avgap.models.audiovisual import AudioVisual
 
@@ -77,8 +77,8 @@ class OgmGe(Method):
     """L_MM; after backward the encoders' gradients become k g + ε."""
 
     alpha: NotNegative = 0.8  # the code's README for CREMA-D; other sets were never published
-    starts: Epoch = 0  # first modulated epoch, from 0; the code
-    ends: Epoch = 50  # last modulated epoch; the code
+    starts: EpochNumber = 0  # first modulated epoch, from 0; the code
+    ends: EpochNumber = 50  # last modulated epoch; the code
     noise: bool = True  # GE; without it the method is OGM
     variant: Literal["code", "paper"] = "code"  # convolutions alone, or all parameters
 

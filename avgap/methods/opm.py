@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Epoch, NotNegative, Share
+from avgap.methods.bounds import EpochNumber, NotNegative, Share
 from avgap.methods.modulation import Pair, true_class_scores
 from avgap.models.audiovisual import AudioVisual
 
@@ -69,14 +69,19 @@ class Opm(Method):
     q_base: Share = 0.5  # the code's command line; its configuration has 0.4
     strength: NotNegative = 0.5  # λ; the code
     p: Share = 0.7  # probability that a batch drops at all; the code
-    warmup: Epoch = 6  # epochs without; the code
+    warmup: EpochNumber = 6  # epochs without; the code
     distributed: ClassVar[bool] = False  # each process would draw the same drops
 
     def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """L_MM of one batch."""
+        return self.with_drops(model, batch, now)[0]
+
+    def with_drops(self, model: AudioVisual, batch: Batch, now: Now) -> tuple[Loss, Pair]:
+        """L_MM of one batch with the batch's q, and the scores that q follows."""
         phi = Pair(*model.encode(batch.audio, batch.frames))
         scores = true_class_scores(model.classify(*phi), batch.label, now)
         rates = in_force(drop_rates(scores, self.q_base, self.strength), now, self.p, self.warmup)
         fused = model.classify(*dropped(phi, rates, draws(phi, now))).fused
         loss = cross_entropy(fused, batch.label)
-        return Loss(loss, {"fused": loss, "q_audio": rates.audio, "q_visual": rates.visual})
+        terms = {"fused": loss, "q_audio": rates.audio, "q_visual": rates.visual}
+        return Loss(loss, terms), scores

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
-from avgap.methods.bounds import Epoch, NotNegative, Share
-from avgap.methods.modulation import Pair, true_class_scores, within
+from avgap.methods.bounds import EpochNumber, NotNegative, Share
+from avgap.methods.modulation import Pair, within
 from avgap.methods.ogm_ge import check_convolutions, coefficients, modulate
-from avgap.methods.opm import draws, drop_rates, dropped, in_force
+from avgap.methods.opm import Opm
 from avgap.models.audiovisual import AudioVisual
 
 
@@ -29,9 +28,9 @@ class OpmOgm(Method):
     q_base: Share = 0.5  # as Opm
     strength: NotNegative = 0.5
     p: Share = 0.7
-    warmup: Epoch = 6  # epochs without either
+    warmup: EpochNumber = 6  # epochs without either
     alpha: NotNegative = 0.8  # of OGM; the code's script
-    ends: Epoch = 60  # last epoch with OGM, from 0; the same script
+    ends: EpochNumber = 60  # last epoch with OGM, from 0; the same script
     noise: bool = False  # the joint method's name says OGM, without GE
     variant: Literal["code", "paper"] = "code"  # as OgmGe
     distributed: ClassVar[bool] = False
@@ -44,14 +43,10 @@ class OpmOgm(Method):
 
     def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
         """L_MM of one batch, and the batch's q and k."""
-        phi = Pair(*model.encode(batch.audio, batch.frames))
-        scores = true_class_scores(model.classify(*phi), batch.label, now)
-        rates = in_force(drop_rates(scores, self.q_base, self.strength), now, self.p, self.warmup)
-        fused = model.classify(*dropped(phi, rates, draws(phi, now))).fused
-        loss = cross_entropy(fused, batch.label)
+        drops = Opm(self.q_base, self.strength, self.p, self.warmup)
+        loss, scores = drops.with_drops(model, batch, now)
         k = coefficients(scores, self.alpha)
-        terms = {"fused": loss, "q_audio": rates.audio, "q_visual": rates.visual}
-        return Loss(loss, {**terms, "k_audio": k.audio, "k_visual": k.visual})
+        return Loss(loss.total, {**loss.terms, "k_audio": k.audio, "k_visual": k.visual})
 
     def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
         """The gradient of L_MM, modulated."""

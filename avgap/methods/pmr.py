@@ -18,8 +18,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Epoch, Loss, Method, Now, bounds
-from avgap.methods.bounds import NotNegative, Share
+from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.methods.bounds import EpochNumber, NotNegative, Share
 from avgap.methods.features import features
 from avgap.methods.modulation import Pair, within
 from avgap.models.audiovisual import AudioVisual
@@ -68,8 +68,8 @@ class Pmr(Method):
     alpha: NotNegative = 2.0  # the code's script for CREMA-D and AVE, concatenation
     momentum: Share = 0.0  # μ, the old prototypes' share; the same script
     share: Share = 0.1  # of each class, for the prototypes; the code
-    starts: bounds.Epoch = 0  # first epoch with prototypes, from 0; the code
-    ends: bounds.Epoch = 70  # last; the same script
+    starts: EpochNumber = 0  # first epoch with prototypes, from 0; the code
+    ends: EpochNumber = 70  # last; the same script
     variant: Literal["code", "paper"] = "code"
 
     def initial(self, model: AudioVisual) -> dict[str, Tensor]:

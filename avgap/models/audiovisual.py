@@ -83,17 +83,23 @@ class AudioVisual(nn.Module):
 
     def encode_audio(self, audio: Tensor) -> Tensor:
         """φ^a (N, d_a) of audio (N, F, T), or of embeddings (N, d)."""
-        # Standardised before any cast: a raw log spectrogram reaches −16, where bf16 steps by 0.06.
-        audio = (audio.float() - self.audio_mean) / self.audio_std
-        features: Tensor = self.audio_encoder(audio[:, None])
+        features: Tensor = self.audio_encoder(self.standard_audio(audio))
         return features
 
     def encode_visual(self, frames: Tensor) -> Tensor:
         """φ^v (N, d_v) of frames (N, K, 3, H, W) in 0…255, or of embeddings (N, 1, d)."""
-        frames = (frames.float() - self.visual_mean) / self.visual_std
         n, k = frames.shape[:2]
-        features: Tensor = self.visual_encoder(frames.flatten(0, 1)).view(n, k, -1).mean(dim=1)
-        return features
+        features: Tensor = self.visual_encoder(self.standard_frames(frames))
+        return features.view(n, k, -1).mean(dim=1)
+
+    def standard_audio(self, audio: Tensor) -> Tensor:
+        """Audio (N, F, T) as its encoder takes it, (N, 1, F, T), standardised; or (N, 1, d)."""
+        # Before any cast: a raw log spectrogram reaches −16, where bf16 steps by 0.06.
+        return ((audio.float() - self.audio_mean) / self.audio_std)[:, None]
+
+    def standard_frames(self, frames: Tensor) -> Tensor:
+        """Frames (N, K, 3, H, W) as their encoder takes them, (N · K, 3, H, W); or (N, d)."""
+        return ((frames.float() - self.visual_mean) / self.visual_std).flatten(0, 1)
 
     def encode(self, audio: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """φ^a (N, d_a) and φ^v (N, d_v)."""

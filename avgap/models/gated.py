@@ -90,8 +90,7 @@ class Gated(AudioVisual):
     ) -> tuple[Tensor, Tensor]:
         """φ^a (N, d_a) and φ^v (N, d_v), gated."""
         n, k = frames.shape[:2]
-        sound = ((audio.float() - self.audio_mean) / self.audio_std)[:, None]
-        sight = ((frames.float() - self.visual_mean) / self.visual_std).flatten(0, 1)
+        sound, sight = self.standard_audio(audio), self.standard_frames(frames)
         gates = dict(zip(_GATED, self.gates, strict=True))
         for number in range(4):
             sound = self.audio_encoder.stage(number, sound)  # type: ignore[operator]

@@ -78,10 +78,7 @@ def gap_numbers(table: Gaps) -> dict[str, Any]:
     levels = (0, 5, 25, 50, 75, 95, 100)
     values = np.quantile(table.gap, [level / 100 for level in levels])
     return {
-        "n_samples": len(table),
-        "mean": float(table.gap.mean()),
-        "mean_abs": float(np.abs(table.gap).mean()),
-        "audio_dominant": float((table.gap > 0).mean()),
+        **table.numbers(),
         "quantiles": {f"{n}%": float(v) for n, v in zip(levels, values, strict=True)},
     }
 

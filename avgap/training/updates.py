@@ -61,8 +61,7 @@ class Updates:
         self._settings, self._image_size = settings, image_size
         self.now, self._crops, self._watch, self._tell = now, crops, watch, tell
         self._step: nn.Module = distribute(_Step(model, method), method)
-        whole = method.graph and not method.partial
-        self._capture = capture and whole and distributed.size() == 1
+        self._capture = capture and method.graph and distributed.size() == 1
         self._graph: torch.cuda.CUDAGraph | None = None
         self._eager = 0
         self.sums: dict[str, Tensor] = {}

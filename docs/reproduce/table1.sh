@@ -13,6 +13,7 @@ run() { # NAME SEED FOLDER
     case $1 in
     adaptive) adapted "$2" "$3" "" ;;
     best) adapted "$2" "$3" "" --preset best ;;
+    pmr) from_scratch "$1" "$2" "$3" --set ends=$(window 70) ;;
     ogm-ge) from_scratch "$1" "$2" "$3" --set ends=$(window 50) ;;
     dr) from_scratch "$1" "$2" "$3" --set interval=$(($(window 20) > 0 ? $(window 20) : 1)) ;;
     opm) from_scratch "$1" "$2" "$3" --set warmup=$(window 6) ;;

@@ -48,7 +48,7 @@ def decoding(table: Path, count: int) -> float:
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))[:count]
     folder = table.parent
-    job = decode.Job(AudioRecipe(), FrameRecipe(), "auto", None, frozenset(), 0)
+    job = decode.Job(AudioRecipe(), FrameRecipe(), "auto", None, 0)
     there = [Clip(r["id"], "a", "", folder / r["video"], audio=folder / r["audio"]) for r in rows]
     decode.decode(there[0], job)
     begin = time.process_time()

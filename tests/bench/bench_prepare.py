@@ -75,7 +75,7 @@ def shares(table: Path) -> dict[str, float]:
         )
         for r in rows
     ]
-    job = decode.Job(AudioRecipe(), FrameRecipe(), "auto", None, frozenset(), 0)
+    job = decode.Job(AudioRecipe(), FrameRecipe(), "auto", None, 0)
     spent = {"decode": 0.0, "transform": 0.0, "write": 0.0}
 
     def timed(work):
