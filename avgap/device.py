@@ -72,6 +72,13 @@ def set_numerics(*, tf32: bool, deterministic: bool) -> None:
     torch.use_deterministic_algorithms(deterministic)
 
 
+def in_words(device: torch.device) -> str:
+    """A device for people: which GPU, or that there is none."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return "the CPU" if torch.cuda.is_available() else "the CPU (torch sees no GPU)"
+
+
 def choose_precision(name: str, device: torch.device) -> str:
     """fp32 or bf16. auto: bf16 on a GPU that has it, fp32 elsewhere."""
     if name != "auto":

@@ -16,7 +16,14 @@ from avgap.artifact import Question
 from avgap.checkpoint import Checkpoint, Progress, read_checkpoint
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import Resident, resident
-from avgap.device import choose_device, choose_precision, memory_told, place, set_numerics
+from avgap.device import (
+    choose_device,
+    choose_precision,
+    in_words,
+    memory_told,
+    place,
+    set_numerics,
+)
 from avgap.errors import InputError, UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
@@ -73,6 +80,7 @@ def load_stage(
         with memory_told("device", settings.batch_size, resident=True):
             return resident(cache, name, device, running.resident)
 
+    console.notice(f"on {in_words(device)}, {settings.precision}")
     train = held("train")
     if train.place != "device":
         console.notice(f"the training split is read from {PLACES[train.place]}")

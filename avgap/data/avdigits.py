@@ -64,7 +64,13 @@ def avdigits(root: Path) -> Listing:
         for (digit, speaker, index), file in named
     ]
     classes = tuple(sorted({clip.label for clip in clips}))
-    return Listing(clips, classes, augment=False, complete=partial(pair, handwriting(root)))
+    written = handwriting(root)
+    names = {
+        "mnist": "MNIST's",
+        "sklearn": "scikit-learn's of 8×8 pixels, for want of MNIST's files",
+    }
+    notes = [f"images: {len(written.images):,}, {names[written.source]}"]
+    return Listing(clips, classes, augment=False, complete=partial(pair, written), notes=notes)
 
 
 def handwriting(root: Path) -> Handwriting:

@@ -113,7 +113,7 @@ def samples_csv(views: Sequence[RunView], made_by: str) -> str:
 def _csv_name(name: str) -> str:
     """A column's name in a file: that of gaps.h5 where it is the same."""
     scores = {"audio": "audio_prob", "visual": "visual_prob"}
-    return scores.get(name, name.replace(" ", "_"))
+    return scores.get(name, name.replace(" says", "_pred").replace(" ", "_"))
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

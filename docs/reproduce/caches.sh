@@ -1,7 +1,9 @@
 #!/bin/sh
 # The small caches of docs/results.md, from real data: caches.sh DATA OUT [NAME…]
 #
-# DATA holds grid_s1/ (see grid_table.py), fsdd/recordings/ and mnist/. NAME is one or more of
+# DATA holds fsdd/recordings/ (the Free Spoken Digit Dataset), mnist/ (the 10,000 test images of MNIST)
+# and grid_s1/ (clips of talker 1 of the GRID corpus; grid_table.py says which columns the list of its
+# words and their times must have). NAME is one or more of
 #   pca25   spoken digits with the MNIST image of the digit, all images at 25 % of their variance
 #   noise   the same images whole, but noise in place of the image in 30 % of the clips
 #   sound   the same images whole, but noise in place of the sound in 30 % of the clips
@@ -18,6 +20,9 @@ shift 2
 avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
 digits() { # NAME SPOIL
+    for images in "$data"/mnist/*images-idx3-ubyte*; do
+        [ -e "$images" ] || { echo "caches.sh: $data/mnist holds no images of MNIST" >&2; exit 2; }
+    done
     mkdir -p digits
     ln -sfn "$data/fsdd/recordings" digits/recordings
     ln -sfn "$data/mnist" digits/mnist

@@ -13,7 +13,8 @@
 #
 # Stopped and started again, it goes on where it was: every command confirms what is done. A run
 # that fails leaves OUT/NAME/seed-S/run.log and does not stop the others; in the end every run
-# that is not done is named, and the exit status is 1.
+# that is not done is named, and the exit status is 1. PYTHON: the interpreter that has avgap, where it
+# is not the environment's python3.
 
 avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
@@ -152,6 +153,8 @@ do_runs() {
         return
     fi
     [ -f "$cache" ] || usage "$cache is no file"
+    "${PYTHON:-python3}" -c "import avgap" 2>/dev/null ||
+        usage "${PYTHON:-python3} has no avgap: activate its environment, or set PYTHON"
     if [ -n "$task" ]; then
         [ "$task" -lt "$total" ] || usage "there are runs 0 to $((total - 1)), not $task"
         share "$task" "$total"
