@@ -181,9 +181,9 @@ def from_scratch(
     if there is not None and there.complete:
         return folder_done(folder, there)
 
-    stage = load_stage(cache, description.image_size, settings, running, device, settings.epochs)
     statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
     model = build(description, settings.seed, statistics)
+    stage = load_stage(cache, description.image_size, settings, running, device, settings.epochs)
     trainee = make_trainee(model, stage, Progress(phase), settings.epochs, graph=method.graph)
     if there is not None:
         resume(trainee, there)

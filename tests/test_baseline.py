@@ -335,7 +335,7 @@ def test_the_command_trains_and_confirms(work):
     told = json.loads(made.stdout)
     assert told["phase"] == "baseline"
     assert not told["up_to_date"]
-    assert "avgap evaluate cache.h5 --checkpoint b/checkpoint.pt -o b/metrics.json" in made.stderr
+    assert "avgap evaluate cache.h5 --checkpoint b/best.pt -o b/metrics-best.json" in made.stderr
     assert "up to date" in call(*line).stderr
     assert call("evaluate", "cache.h5", "-c", "b/checkpoint.pt", "-o", "m.json").exit_code == 0
 
