@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -181,3 +183,21 @@ def test_the_whole_may_lie_among_its_shards(shards, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     assert merge([tmp_path], tmp_path / "whole.h5").status == "merged"
     assert merge([tmp_path], tmp_path / "whole.h5").status == "up to date"
+
+
+@pytest.mark.parametrize("share", ["3/2", "0/2", "x/2", "2"])
+def test_a_share_that_cannot_be_is_refused(shards, tmp_path, share):
+    altered = shutil.copytree(shards, tmp_path / "shards") / "2.h5"
+    with h5py.File(altered, "r+") as file:
+        parameters = json.loads(file.attrs["parameters"])
+        file.attrs["parameters"] = json.dumps(parameters | {"shard": share})
+    with pytest.raises(InputError, match=rf"2.h5 is corrupt\n  there is no share {share}"):
+        merge([tmp_path / "shards"], tmp_path / "merged.h5")
+
+
+def test_a_label_that_is_no_class_is_refused(shards, tmp_path):
+    altered = shutil.copytree(shards, tmp_path / "shards") / "2.h5"
+    with h5py.File(altered, "r+") as file:
+        file["train/label"][0] = 99
+    with pytest.raises(InputError, match="a label is not one of its classes"):
+        merge([tmp_path / "shards"], tmp_path / "merged.h5")

@@ -9,6 +9,7 @@ whole split is read in one slab and clips can be written in any order.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,15 @@ class Cache:
 
     @property
     def shard(self) -> str | None:
-        """Which share of a cache this is, as I/N; None for a whole one."""
-        return self.stamp.parameters.get("shard")
+        """Which share of a cache this is, as I/N; None for a whole one.
+
+        Raises InputError where the stamp names none that there can be.
+        """
+        shard = self.stamp.parameters.get("shard")
+        share = re.fullmatch(r"([1-9]\d*)/(\d+)", str(shard))
+        if shard is not None and (share is None or int(share[1]) > int(share[2])):
+            raise InputError(f"{self.path} is corrupt", [f"there is no share {shard}"])
+        return shard
 
     def split(self, name: str, rows: range | None = None) -> Split:
         """Read one split, or some adjacent rows of it, each array in one slab.
@@ -165,7 +173,9 @@ class Cache:
         """The class index of every clip of one split, by id, in order."""
         with artifact.open_hdf5(self.path) as file:
             group = file[name]
-            return dict(zip(_text(group["id"]), group["label"][:].tolist(), strict=True))
+            ids, label = _text(group["id"]), group["label"][:]
+        self.check_labels(name, label)
+        return dict(zip(ids, label.tolist(), strict=True))
 
     def column(self, name: str) -> dict[str, str]:
         """One column of text for the clips of every split, id → value; empty without it."""
