@@ -24,7 +24,7 @@ def methods(report: Path) -> list[list[str]]:
     """The report's tables side by side."""
     body = json.loads(report.read_text(encoding="utf-8"))
     tables = {table["name"]: table for table in body["tables"]}
-    compared = tables["against"]["title"].split()[1]
+    compared = tables["against"]["title"].removeprefix("Against ").partition(" (")[0]
 
     def column(table: str, name: str) -> dict[str, str]:
         place = tables[table]["columns"].index(name)
