@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +20,7 @@ from avgap.evidence import GROUP_NEEDED, bic, choose, diagnose
 from avgap.histogram import Bins, Histogram, scouting
 from avgap.mixture import ROLE_RULE, Component, Mixture
 from avgap.settings import Fit
+from avgap.starting import halved, moments, starts
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -32,7 +32,6 @@ EQUAL = 1e-9  # gaps of a smaller range are one value
 _FOLLOWED = 3  # optima followed to convergence
 _BINS_PER_SIGMA = 32  # of the narrowest component found, to begin with
 _ERROR = 1e-3  # of the parameters by the bins' width: above it, narrower bins
-_LLOYD = 100  # iterations of k-means, at most
 
 
 @dataclass(frozen=True)
@@ -110,47 +109,6 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     return FitResult(mixture, record, diagnostics)
 
 
-def starts(bins: Bins, k: int, n_init: int) -> Iterator[NDArray[np.int64]]:
-    """Splits of the bins in k groups, (K,) each, from which EM starts: at most n_init.
-
-    k-means first; then, in turn, thresholds of |g| (narrow and wide; of three groups the wide one
-    by its sides) and of g, at quantiles that fill (0, 1) evenly: golden-ratio sequences.
-    """
-    yield _k_means(bins, k)
-    for i in range(n_init - 1):
-        level = (0.5 + (i // 2) * (math.sqrt(5) - 1) / 2) % 1
-        if i % 2 == 0:
-            wide = np.abs(bins.value) > _quantile(np.abs(bins.value), bins.count, level)
-            sides = 1 + (bins.value > 0) if k == 3 else 1
-            split = np.where(wide, sides, 0)
-        else:
-            levels = [level] if k == 2 else sorted((level / 2, (1 + level) / 2))
-            bounds = [_quantile(bins.value, bins.count, one) for one in levels]
-            split = np.searchsorted(bounds, bins.value, side="left")
-        yield split
-
-
-def _k_means(bins: Bins, k: int) -> NDArray[np.int64]:
-    """Lloyd's k-means from evenly spaced quantiles: on a line its groups are intervals."""
-    levels = (np.arange(k) + 0.5) / k
-    centres = np.array([_quantile(bins.value, bins.count, level) for level in levels])
-    for _ in range(_LLOYD):
-        split = np.searchsorted((centres[1:] + centres[:-1]) / 2, bins.value, side="right")
-        weight = np.bincount(split, bins.count, k)
-        moved = np.bincount(split, bins.count * bins.value, k) / np.maximum(weight, 1)
-        moved = np.where(weight > 0, moved, centres)
-        if np.array_equal(moved, centres):
-            break
-        centres = moved
-    return np.asarray(split, dtype=np.int64)
-
-
-def _quantile(values: NDArray[np.float64], count: NDArray[np.float64], level: float) -> float:
-    order = np.argsort(values, kind="stable")
-    ranks = np.cumsum(count[order])
-    return float(values[order[np.searchsorted(ranks, level * ranks[-1])]])
-
-
 def estimate(
     k: int,
     gap: NDArray[np.float64] | Histogram,
@@ -169,9 +127,9 @@ def estimate(
     if len(few.value) < max(k, _FOLLOWED):
         few = bins
     splits = [s for s in starts(few, k, settings.n_init) if len(np.unique(s)) == k]
-    begun = _moments(few, splits or [np.arange(len(few.value)) % k], k, settings.reg_covar)
+    begun = moments(few, splits or [np.arange(len(few.value)) % k], k, settings.reg_covar)
     if fewer is not None:
-        begun = begun.joined(_halved(fewer))
+        begun = begun.joined(halved(fewer))
     scouts = _follow(few, begun, settings, max(SCOUT_TOL, settings.tol))
     rule = _Rule(settings.reg_covar, bins.n, _level(few, fewer, settings))
     followed = scouts.parts.rows(rule.best(scouts))
@@ -187,25 +145,6 @@ def estimate(
     return mixture, _record(mixture, bins, settings, **told, **extra)
 
 
-def _halved(mixture: Mixture) -> Parts:
-    """Beginnings with one component more: each in turn in two halves, of the same moments together.
-
-    Side by side, narrow in wide, and all but one: from the last, EM ends no lower than it was.
-    """
-    parts = list(mixture.components.values())
-    rows = []
-    for i, c in enumerate(parts):
-        others = [*parts[:i], *parts[i + 1 :]]
-        half = c.weight / 2
-        for shift, tilt in ((0.6, 0.0), (0.0, 0.6), (1e-3, 0.0)):
-            left, right = (
-                Component(half, c.mean + s * shift * c.std, c.variance * (1 - shift**2 + s * tilt))
-                for s in (-1, 1)
-            )
-            rows.append(Parts.of(*others, left, right))
-    return Parts.concatenated(rows)
-
-
 def _record(mixture: Mixture, bins: Bins, settings: Fit, **told: Any) -> dict[str, Any]:
     logs = [component.log_density(bins.value) for component in mixture.components.values()]
     return {
@@ -218,18 +157,6 @@ def _record(mixture: Mixture, bins: Bins, settings: Fit, **told: Any) -> dict[st
         "reg_covar": settings.reg_covar,
         "log_likelihood": bins.mean_of(np.logaddexp.reduce(logs)),
     }
-
-
-def _moments(bins: Bins, splits: list[NDArray[np.int64]], k: int, reg_covar: float) -> Parts:
-    """The groups' weights, means and variances: where EM starts."""
-    rows = []
-    for split in splits:
-        weight = np.bincount(split, bins.count, k)
-        mean = np.bincount(split, bins.count * bins.value, k) / weight
-        apart = (bins.value - mean[split]) ** 2 + bins.spread
-        rows.append((weight / bins.n, mean, np.bincount(split, bins.count * apart, k) / weight))
-    weight, mean, variance = np.array(rows).transpose(1, 0, 2)
-    return Parts(weight, mean, variance + reg_covar)
 
 
 def _level(bins: Bins, fewer: Mixture | None, settings: Fit) -> float:

@@ -8,8 +8,8 @@ from sklearn.mixture import GaussianMixture
 
 from avgap import fitting
 from avgap.errors import InputError
-from avgap.fitting import fit, fit_mixture, starts
-from avgap.histogram import Bins, Histogram
+from avgap.fitting import fit, fit_mixture
+from avgap.histogram import Histogram
 from avgap.mixture import Component, Mixture
 from avgap.settings import Fit
 
@@ -91,13 +91,6 @@ def test_the_variance_floor_is_reported():
         "the balanced component has collapsed to the variance floor at 0.0000",
         "the imbalanced component has collapsed to the variance floor at 0.8000",
     ]
-
-
-def test_starts_split_the_samples_in_two_and_are_as_many_as_asked():
-    gap = draw(200)
-    splits = list(starts(Bins.of(gap), 2, 7))
-    assert len(splits) == 7
-    assert all(set(np.unique(split)) == {0, 1} for split in splits)
 
 
 def test_an_em_that_is_cut_short_says_so():

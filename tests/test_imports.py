@@ -36,7 +36,7 @@ LAYERS = [
     {"trainingfolder"},
     {"gapstream"},
     {"fitting"},
-    {"bootstrap"},
+    {"bootstrap", "starting"},
     {"training", "figures", "summary", "evidence", "gapfile", "scorecheck"},
     {"em"},
     {"histogram"},
