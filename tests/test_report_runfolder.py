@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from calling import SMALL, call
 from runs import ADAPT, gaps_of, make_run, write_table, write_training
 
 from avgap.errors import InputError
@@ -52,3 +55,15 @@ def test_a_damaged_log_is_named(run):
     (run / "warmup" / "log.jsonl").write_text('{"phase": ')
     with pytest.raises(InputError, match=r"log\.jsonl is corrupt"):
         read_run(run)
+
+
+def test_a_baseline_is_shown_by_its_last_epoch_after_training(work):
+    line = ["baseline", "concat", "cache.h5", "-o", "b", "--epochs", "2", *SMALL]
+    assert call(*line).exit_code == 0
+    for name in ("best", "checkpoint"):
+        line = ["evaluate", "cache.h5", "-c", f"b/{name}.pt", "-o", f"b/m-{name}.json"]
+        assert call(*line, "--save-predictions", f"b/a-{name}.h5").exit_code == 0
+    there = read_run(Path("b"))
+    (moment,) = there.moments
+    assert (moment.name, moment.path.name) == ("after training", "a-checkpoint.h5")
+    assert there.metrics["baseline"]["checkpoint"]["selected"] == "last"

@@ -38,7 +38,8 @@ class Found:
 class Moment:
     """The gaps at one moment of training. round: 0 after warm-up, r after adaptive round r.
 
-    lone: a table of gaps of which no training is known; it has no before and after.
+    lone: a table of gaps of which no training is known; it has no before and after. baseline: of a
+    comparison method, whose training has no rounds.
     """
 
     round: int
@@ -46,12 +47,15 @@ class Moment:
     gaps: Gaps
     gmm: GmmFile | None
     lone: bool = False
+    baseline: bool = False
 
     @property
     def name(self) -> str:
         """The moment in words."""
         if self.lone:
             return f"in {self.path.name}"
+        if self.baseline:
+            return "after training"
         return "after warm-up" if self.round == 0 else f"after round {self.round}"
 
 
@@ -246,27 +250,41 @@ def _moments(found: list[Found], chain: list[Found]) -> list[Moment]:
 
     tables = [f for f in found if f.kind == "gaps" and f.stamp.parameters.get("split") == "train"]
     tables = tables or [f for f in found if f.kind == "gaps"]
-    tables.sort(key=lambda f: (not linked(f), f.stamp.digest not in mixtures))
-    best: dict[int, Found] = {}
+    best = _best(chain)
+    tables.sort(
+        key=lambda f: (
+            not linked(f),
+            f.stamp.digest not in mixtures,
+            f.stamp.inputs.get("checkpoint") in best,
+        )
+    )
+    first: dict[int, Found] = {}
     for table in tables:
-        best.setdefault(round_of(table), table)
+        first.setdefault(round_of(table), table)
+    baseline = any(f.progress.get("phase") == "baseline" for f in chain)
     moments = []
-    for number, table in sorted(best.items()):
+    for number, table in sorted(first.items()):
         fitted = mixtures.get(table.stamp.digest)
         gmm = None if fitted is None else read_mixture(fitted.path)
-        moments.append(Moment(number, table.path, read_gaps(table.path), gmm))
+        moments.append(Moment(number, table.path, read_gaps(table.path), gmm, baseline=baseline))
     return moments
+
+
+def _best(chain: list[Found]) -> set[str]:
+    """The checkpoints that are best on validation: where both are measured, the last is shown."""
+    return {f.stamp.digest for f in chain if f.path.name == "best.pt"}
 
 
 def _metrics(found: list[Found], chain: list[Found]) -> dict[str, dict[str, Any]]:
     """For each phase the metrics of its last checkpoint, on the test split where there are such."""
-    digests = {f.stamp.digest for f in chain}
+    digests, best = {f.stamp.digest for f in chain}, _best(chain)
     ranked = []
     for file in found:
         if file.kind == "metrics":
             body = read_metrics(file.path)
-            linked = file.stamp.inputs.get("checkpoint") in digests
+            of = file.stamp.inputs.get("checkpoint")
+            linked = of in digests
             step = int(body["checkpoint"]["step"])
-            ranked.append((linked, body["split"] == "test", step, body))
-    ranked.sort(key=lambda row: row[:3])
+            ranked.append((linked, body["split"] == "test", step, of not in best, body))
+    ranked.sort(key=lambda row: row[:4])
     return {body["checkpoint"]["phase"]: body for *_, body in ranked}
