@@ -53,6 +53,7 @@ class AdaptiveLoss(nn.Module):
 
     @mixture.setter
     def mixture(self, mixture: Mixture | str | Path) -> None:
+        """Take the next round's mixture, or the path of a gmm.json. Raises InputError."""
         self.equation = replace(self.equation, mixture=_read(mixture))
 
     def forward(

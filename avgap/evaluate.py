@@ -97,8 +97,9 @@ def evaluate(
     if str(output) != STANDARD_STREAM:
         stamp = from_first(lambda: artifact.settle(Path(output), question, force=force))
     done = predictions is None or pass_.settle(predictions, force=force) is not None
-    if stamp is not None and done:
-        return _there(stamp, Path(output))
+    there = None if stamp is None else _there(stamp, Path(output), force)
+    if there is not None and done:
+        return there
 
     model = place(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
@@ -121,9 +122,12 @@ def evaluate(
     return result
 
 
-def _there(stamp: Stamp, output: Path) -> Evaluated:
-    """The metrics that answer this question already."""
-    return Evaluated(stamp, read_metrics(output), str(output), up_to_date=True)
+def _there(stamp: Stamp, output: Path, force: bool) -> Evaluated | None:
+    """The metrics that answer this question already; None of damaged ones, with force."""
+    body = artifact.unharmed(
+        output, stamp, read_metrics, lambda read: artifact.digest("metrics", read), force=force
+    )
+    return None if body is None else Evaluated(stamp, body, str(output), up_to_date=True)
 
 
 def _body(cache: Cache, checkpoint: Checkpoint, split: str, table: Gaps) -> dict[str, Any]:

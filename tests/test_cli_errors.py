@@ -317,3 +317,11 @@ def test_a_damaged_result_is_made_again_by_force_alone(work):
     assert "--force to make it again" in told
     assert call("fitgmm", "run/gaps.h5", "-o", "run/gmm.json", "--force").exit_code == 0
     assert call("report", "run/gmm.json", "--verify").exit_code == 0
+    line = ["evaluate", *START, "-o", "m.json"]
+    assert call(*line).exit_code == 0
+    content = json.loads(Path("m.json").read_text())
+    for damaged in (content | {"n_samples": 1}, content | {"metrics": {}}):
+        Path("m.json").write_text(json.dumps(damaged))
+        assert "--force to make it again" in fails(3, *line)
+        assert call(*line, "--force").exit_code == 0
+        assert json.loads(Path("m.json").read_text())["metrics"] == content["metrics"]

@@ -101,6 +101,7 @@ class _Disk(io.FileIO):
         self._unwritten: list[tuple[int, bytes]] = []  # place in the file, and what belongs there
 
     def write(self, data: Any) -> int:
+        """Write data, or remember what of it the disk refuses; returns its length in bytes."""
         view = memoryview(data).cast("B")
         place, done = self.tell(), 0
         try:
@@ -115,6 +116,7 @@ class _Disk(io.FileIO):
         return len(view)
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what was to be written there, zeros beyond; returns its length."""
         view = memoryview(buffer).cast("B")
         place, done = self.tell(), 0
         while done < len(view) and (count := super().readinto(view[done:])):
@@ -128,6 +130,7 @@ class _Disk(io.FileIO):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
+        """As FileIO, a refusal remembered."""
         try:
             return super().truncate(size)
         except OSError as error:

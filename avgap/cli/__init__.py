@@ -34,6 +34,7 @@ class _Commands(TyperGroup):
     """Turns our errors into their text and exit status, whichever command raised them."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command; raises SystemExit with the status of what went wrong."""
         try:
             return super().invoke(ctx)
         except AvgapError as error:
