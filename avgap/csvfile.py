@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from avgap import artifact
-from avgap.data.clip import shorten
 from avgap.errors import InputError
+from avgap.text import shorten
 
 _SHOWN = 10
 

@@ -19,9 +19,9 @@ from avgap.distributed import from_first
 from avgap.gapfile import Gaps, holds_logits
 from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
-from avgap.metricsfile import MODALITIES, TITLES, read_metrics
+from avgap.metricsfile import TITLES, read_metrics
 from avgap.run import check_fits
-from avgap.settings import INFERENCE_BATCH_SIZE
+from avgap.settings import INFERENCE_BATCH_SIZE, MODALITIES
 
 
 @dataclass(frozen=True)

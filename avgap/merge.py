@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data.audit import Audit, audit
-from avgap.data.cache import SPLITS, Cache, CachedClip, digest_of_cache, open_cache
-from avgap.data.clip import Clip, shorten
+from avgap.data.cache import Cache, CachedClip, digest_of_cache, open_cache
+from avgap.data.clip import Clip
 from avgap.data.corrupt import PROJECTED
 from avgap.errors import InputError, OutputError
 from avgap.prepare import Prepared, result_of, tell_untrained
+from avgap.settings import SPLITS
+from avgap.text import shorten
 
 if TYPE_CHECKING:
     from avgap.data.cache_writer import CacheWriter

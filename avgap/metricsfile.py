@@ -7,8 +7,8 @@ from typing import Any
 
 from avgap import artifact
 from avgap.errors import InputError
+from avgap.settings import MODALITIES
 
-MODALITIES = ("fused", "audio", "visual")
 # The metrics of a modality, in the order of every table.
 TITLES = {
     "accuracy": "accuracy",

@@ -13,9 +13,9 @@ from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.errors import InputError
 from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
-from avgap.metricsfile import MODALITIES
 from avgap.scorecheck import Scores, checked, true_class_prob
 from avgap.scorefile import ScoreFile, read_scores
+from avgap.settings import MODALITIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

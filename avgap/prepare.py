@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from avgap import artifact, console
 from avgap.data import mediastate
 from avgap.data.audit import Audit, Sample
-from avgap.data.cache import SPLITS, Cache, Header, open_cache
-from avgap.data.clip import SHOWN, Clip, shorten
+from avgap.data.cache import Cache, Header, open_cache
+from avgap.data.clip import Clip
 from avgap.data.corrupt import PROJECTED
 from avgap.data.plan import Options, Plan, make_plan
 from avgap.data.relisting import differences
 from avgap.data.shard import Shard
 from avgap.errors import InputError, OutputError
-from avgap.settings import AudioRecipe, FrameRecipe, parameters
+from avgap.settings import SPLITS, AudioRecipe, FrameRecipe, parameters
+from avgap.text import SHOWN, shorten
 
 if TYPE_CHECKING:
     from avgap.data.cache_writer import CacheWriter

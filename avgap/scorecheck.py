@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.data.arrays import in_words, texts
-from avgap.data.clip import natural_order, nearest, shorten
 from avgap.errors import InputError
 from avgap.scorefile import SCORES, TEXT, ScoreFile
+from avgap.text import natural_order, nearest, shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,9 +17,9 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.csvfile import expect_once, read_csv
 from avgap.data.arrays import read_hdf5, read_npz, texts
-from avgap.data.clip import shorten
 from avgap.errors import InputError
-from avgap.metricsfile import MODALITIES
+from avgap.settings import MODALITIES
+from avgap.text import shorten
 
 if TYPE_CHECKING:
     from avgap.data.arrays import Arrays

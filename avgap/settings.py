@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 Settings = TypeVar("Settings")
 
+SPLITS = ("train", "val", "test")
+MODALITIES = ("fused", "audio", "visual")
+
 
 @dataclass(frozen=True)
 class AudioRecipe:

@@ -6,18 +6,9 @@ from collections import Counter
 
 import pytest
 
-from avgap.data.clip import (
-    Clip,
-    Listing,
-    check,
-    divide,
-    limited,
-    natural_order,
-    nearest,
-    shorten,
-    stratified,
-)
+from avgap.data.clip import Clip, Listing, check, divide, limited, stratified
 from avgap.errors import InputError
+from avgap.text import natural_order, nearest, shorten
 
 
 def test_classes_are_ordered_as_people_count():

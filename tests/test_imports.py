@@ -45,7 +45,7 @@ LAYERS = [
     {"distributed", "eventfiles"},
     {"models", "data", "mixture"},
     {"console", "artifact"},
-    {"settings", "errors"},
+    {"settings", "errors", "text"},
 ]
 
 

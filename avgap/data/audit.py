@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from avgap.data import mediastate
-from avgap.data.cache import SPLITS
 from avgap.data.clip import Listing
+from avgap.settings import SPLITS
 
 _SHOWN = 3
 

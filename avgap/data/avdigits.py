@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from avgap.data.cache import SPLITS
 from avgap.data.clip import Clip, Listing
 from avgap.data.folder import why_broken
 from avgap.errors import InputError
+from avgap.settings import SPLITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from avgap.data.clip import Clip, Listing, shorten
+from avgap.data.clip import Clip, Listing
 from avgap.data.folder import find_media, why_broken, within
 from avgap.data.splits import has_lists
 from avgap.errors import InputError
+from avgap.text import shorten
 
 PUBLISHED = {"clips": 4143, "recordings": 4097, "classes": 28}
 _TABLE = "Annotations.txt"

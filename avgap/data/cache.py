@@ -21,7 +21,7 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.data.cache_header import Header as Header
 from avgap.errors import InputError
-from avgap.settings import AudioRecipe, Embedding, FrameRecipe
+from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from avgap.data.audit import Audit
 
 FORMAT = "avgap.cache"
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

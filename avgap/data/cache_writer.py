@@ -15,9 +15,9 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.data import playback
 from avgap.data.audit import Audit, Sample
-from avgap.data.cache import FORMAT, SPLITS, Header, digest_of_cache, digest_of_clip
+from avgap.data.cache import FORMAT, Header, digest_of_cache, digest_of_clip
 from avgap.data.cliparray import ClipArray
-from avgap.settings import parameters
+from avgap.settings import SPLITS, parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from avgap.data.cache import SPLITS
 from avgap.errors import InputError
+from avgap.settings import SPLITS
+from avgap.text import nearest, shorten
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SHOWN = 20  # lines of a list of problems
 _K = TypeVar("_K", bound=Hashable)
 
 
@@ -92,30 +90,6 @@ def check_name(path: Path) -> None:
         os.fspath(path.absolute()).encode()
     except UnicodeEncodeError as error:
         raise MediaError("its path is not UTF-8: rename it") from error
-
-
-def natural_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Names without repetition, numbers within them by value: 2 before 10."""
-
-    def key(name: str) -> tuple[float, list[tuple[bool, int, str]], str]:
-        parts = re.findall(r"\d+|\D+", name)
-        whole = float(name) if re.fullmatch(r"-?\d+", name) else float("inf")
-        return whole, [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts], name
-
-    return tuple(sorted(set(names), key=key))
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like this one, whatever the case; None where none is like it."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
-    return by_lower[matches[0]] if matches else None
-
-
-def shorten(lines: Sequence[str], shown: int = SHOWN) -> list[str]:
-    """The first lines, and how many more there are."""
-    more = len(lines) - shown
-    return [*lines[:shown], *([f"and {more:,} more"] if more > 0 else [])]
 
 
 def check(listing: Listing, source: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.data.clip import Clip, nearest, stratified
+from avgap.data.clip import Clip, stratified
 from avgap.errors import UsageError
+from avgap.text import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

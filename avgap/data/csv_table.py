@@ -6,9 +6,10 @@ import csv
 import math
 from pathlib import Path
 
-from avgap.data.clip import Clip, Listing, natural_order, nearest, shorten
+from avgap.data.clip import Clip, Listing
 from avgap.data.folder import why_broken
 from avgap.errors import InputError
+from avgap.text import natural_order, nearest, shorten
 
 TABLE = "clips.csv"
 _REQUIRED = ("id", "label", "split", "video")

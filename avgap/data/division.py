@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avgap.data.cache import SPLITS
-from avgap.data.clip import Clip, Listing, shorten, stratified
+from avgap.data.clip import Clip, Listing, stratified
 from avgap.data.splits import Entry, read_splits, stem
 from avgap.errors import InputError, UsageError
+from avgap.settings import SPLITS
+from avgap.text import shorten
 
 TEST_SHARE = 0.1  # the paper, section 4.1: 6,698 of CREMA-D's 7,442 clips are not test
 _HOW = {

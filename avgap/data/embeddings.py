@@ -9,8 +9,9 @@ import numpy as np
 
 from avgap import console
 from avgap.data.arrays import in_words, read_hdf5, read_npz, texts
-from avgap.data.clip import Clip, Listing, natural_order, nearest, shorten
+from avgap.data.clip import Clip, Listing
 from avgap.errors import InputError
+from avgap.text import natural_order, nearest, shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

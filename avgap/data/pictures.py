@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avgap.data.clip import MediaError, natural_order
+from avgap.data.clip import MediaError
 from avgap.data.folder import PICTURES
 from avgap.data.media import Timeline
+from avgap.text import natural_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,14 +12,14 @@ from avgap.artifact import Question
 from avgap.data import DATASETS, FILES, mediastate
 from avgap.data.audio import check_recipe
 from avgap.data.audit import Audit, Sample, audit, compare_counts
-from avgap.data.cache import FORMAT, SPLITS, Header
+from avgap.data.cache import FORMAT, Header
 from avgap.data.clip import Clip, Listing, check, divide, limited
 from avgap.data.corrupt import Corruption, choose, parse
 from avgap.data.division import into_splits
 from avgap.data.sampling import frame_rate
 from avgap.data.shard import Shard
 from avgap.errors import InputError, UsageError, unknown
-from avgap.settings import AudioRecipe, Embedding, FrameRecipe, parameters
+from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
 
 _COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from avgap.data.cache import SPLITS, Cache
+from avgap.data.cache import Cache
 from avgap.data.clip import Clip
+from avgap.settings import SPLITS
 
 _WINDOW = ("start", "end", "corrupt")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from avgap import artifact
-from avgap.data.cache import SPLITS
-from avgap.data.clip import shorten
 from avgap.errors import InputError
+from avgap.settings import SPLITS
+from avgap.text import shorten
 
 _ENDINGS = (".csv", ".txt", ".h5", "")
 _HEADERS = {"id", "clip", "clip_id", "video", "videoid", "filename", "name", "youtube_id", "# id"}

@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from avgap.data.clip import Clip, Listing, natural_order, shorten
+from avgap.data.clip import Clip, Listing
 from avgap.data.folder import Media, find_media, why_broken, within
 from avgap.data.splits import find_lists, lines_of
 from avgap.errors import InputError
+from avgap.text import natural_order, shorten
 
 SECONDS = 10
 PUBLISHED_KINETICS = {"clips": 17396, "classes": 31}  # OGM-GE's lists: 14,799 and 2,597

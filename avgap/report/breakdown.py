@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.data.clip import natural_order
+from avgap.text import natural_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

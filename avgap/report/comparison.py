@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avgap import artifact
-from avgap.data.clip import nearest
 from avgap.errors import InputError, UsageError
-from avgap.metricsfile import MODALITIES
 from avgap.report.against import Pairs, differences, pairs, tests
 from avgap.report.seedgroups import SeedGroup, group_by_settings
 from avgap.report.seedtables import cost, intervals, results, rules, tidy
 from avgap.report.tables import Table
 from avgap.report.trainings import BEST, Training, find_trainings
+from avgap.settings import MODALITIES
+from avgap.text import nearest
 
 
 @dataclass(frozen=True)

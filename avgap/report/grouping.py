@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from avgap import console
-from avgap.data.clip import nearest, shorten
 from avgap.errors import InputError, UsageError
 from avgap.gapfile import Gaps
 from avgap.report.breakdown import Grouping, by_agreement, by_class, by_text
+from avgap.text import nearest, shorten
 
 CLASS, PREDICTED, AGREEMENT = "class", "predicted class", "agreement"
 # A cache's columns that name a file or a place, not a kind of sample.

@@ -13,7 +13,6 @@ from avgap import console
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gapfile import Gaps
-from avgap.metricsfile import MODALITIES
 from avgap.mixture import Mixture
 from avgap.report import gallery
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
@@ -22,6 +21,7 @@ from avgap.report.grouping import NO_QUESTION, By, groupings
 from avgap.report.runfolder import Moment, RunFolder
 from avgap.report.trajectories import Seen, Trajectories, follow
 from avgap.report.votes import Votes, votes
+from avgap.settings import MODALITIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

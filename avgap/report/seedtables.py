@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avgap.metricsfile import MODALITIES
 from avgap.report.breakdown import wilson
 from avgap.report.papernumbers import METHODS, paper_accuracy
 from avgap.report.seedgroups import SeedGroup
 from avgap.report.statistics import spread
 from avgap.report.tables import NOTHING, Table, percent
 from avgap.report.trainings import BEST, LAST, Training
+from avgap.settings import MODALITIES
 
 
 def over_seeds(values: Sequence[float | None], show: Callable[[float], str] = percent) -> str:

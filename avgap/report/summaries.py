@@ -13,7 +13,8 @@ import numpy as np
 from avgap import console, summary
 from avgap.fitgmm import read_mixture
 from avgap.gapfile import Gaps, read_gaps
-from avgap.metricsfile import MODALITIES, TITLES, read_metrics
+from avgap.metricsfile import TITLES, read_metrics
+from avgap.settings import MODALITIES
 
 
 class Summary(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from avgap.metricsfile import MODALITIES
 from avgap.mixture import Mixture
 from avgap.report.runview import RunView
+from avgap.settings import MODALITIES
 
 
 def verdict(view: RunView) -> list[str]:
