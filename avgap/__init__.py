@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from avgap.adaptiveloss import AdaptiveLoss
     from avgap.checkpoint import load_checkpoint
     from avgap.data.cache import Cache, open_cache
-    from avgap.fitting import fit_mixture
     from avgap.gapfile import Gaps, read_gaps
-    from avgap.mixture import Mixture
+    from avgap.mixture.fit import fit_mixture
+    from avgap.mixture.model import Mixture
     from avgap.models.scores import modality_gap
 
 __all__ = [
@@ -33,8 +33,8 @@ _HOMES = {
     "AdaptiveLoss": "avgap.adaptiveloss",
     "Cache": "avgap.data.cache",
     "Gaps": "avgap.gapfile",
-    "Mixture": "avgap.mixture",
-    "fit_mixture": "avgap.fitting",
+    "Mixture": "avgap.mixture.model",
+    "fit_mixture": "avgap.mixture.fit",
     "load_checkpoint": "avgap.checkpoint",
     "modality_gap": "avgap.models.scores",
     "open_cache": "avgap.data.cache",

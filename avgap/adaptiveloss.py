@@ -12,7 +12,7 @@ from avgap.errors import unknown
 from avgap.fitgmm import read_mixture
 from avgap.methods import Loss
 from avgap.methods.adaptive import PULLS, WEIGHTS, Adaptive
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 from avgap.models.audiovisual import Logits
 
 

@@ -1,6 +1,6 @@
 """④ Which samples are balanced, which are not: gaps → gmm.json. Eq. 8.
 
-fitting.py fits the mixture; evidence.py says what it is worth; gapstream.py reads what is too large
+mixture/ fits it and says what it is worth; artifact/gapstream.py reads what is too large
 for memory.
 """
 
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avgap import artifact, console, summary
+from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.errors import InputError
-from avgap.fitting import FitResult, fit
 from avgap.gapstream import Table, collect
-from avgap.mixture import Mixture
+from avgap.mixture.fit import FitResult, fit
+from avgap.mixture.model import Mixture
+from avgap.mixture.verdict import verdict_with_histogram
 from avgap.settings import Fit, parameters
 
 _DEFAULT = Fit()
@@ -145,7 +146,7 @@ def fitgmm(
             artifact.provenance(started),
             _hints(collected.tables, output),
         )
-    verdict = summary.mixture(result.mixture, result.diagnostics, collected.bins)
+    verdict = verdict_with_histogram(result.mixture, result.diagnostics, collected.bins)
     done = FitGmm(result, stamp, path, there is not None, verdict)
     for line in result.diagnostics["warnings"]:
         console.warn(line)

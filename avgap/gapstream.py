@@ -21,9 +21,9 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
 from avgap.errors import InputError
-from avgap.fitting import EXACT
 from avgap.gapfile import read_gaps
-from avgap.histogram import Bins, Histogram
+from avgap.mixture.fit import EXACT
+from avgap.mixture.histogram import Bins, Histogram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -152,7 +152,7 @@ class Fit:
     """How the mixture of Eq. 8 is fitted."""
 
     components: int | str = 2  # 1 | 2 (the paper) | 3 | auto
-    n_init: int = 10  # starts; see starting.starts
+    n_init: int = 10  # starts; see mixture.initial.starts
     tol: float = 1e-8  # scikit-learn's 1e-3 stops after two iterations
     reg_covar: float = 1e-6  # variance floor
     max_iter: int = 2000

@@ -24,7 +24,7 @@ from avgap.data.cache import open_cache
 from avgap.errors import InputError, UsageError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
-from avgap.mixture import Component
+from avgap.mixture.model import Component
 from avgap.settings import PRESETS, Adaptive, Network, Training
 from avgap.warmup import warmup
 

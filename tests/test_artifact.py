@@ -12,10 +12,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from avgap.artifact.disk import Disk
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
-from avgap.artifact.writing import _Disk
 from avgap.errors import InputError, OutputError
 
 
@@ -92,7 +92,7 @@ def test_what_a_full_disk_did_not_take_is_read_back(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     data = bytes(range(1, 201))
-    with _Disk(tmp_path / "a.h5", "w+") as disk:
+    with Disk(tmp_path / "a.h5", "w+") as disk:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
         try:
             assert disk.write(data) == 200  # half of it is there

@@ -10,7 +10,7 @@ import pytest
 
 from avgap import figures
 from avgap.errors import OutputError
-from avgap.mixture import Component, Mixture
+from avgap.mixture.model import Component, Mixture
 
 MIXTURE = Mixture(Component(0.8, 0.0, 0.01), Component(0.2, 0.6, 0.02))
 GAP = np.clip(MIXTURE.sample(2000, np.random.default_rng(0)), -1, 1)

@@ -14,9 +14,9 @@ from avgap import artifact
 from avgap.artifact import Question, Stamp
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm, mixture_digest, read_mixture
-from avgap.fitting import fit_mixture
 from avgap.gapfile import Gaps, write_gaps
-from avgap.mixture import Component, Mixture
+from avgap.mixture.fit import fit_mixture
+from avgap.mixture.model import Component, Mixture
 from avgap.settings import Fit
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))

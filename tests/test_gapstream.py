@@ -12,8 +12,8 @@ from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
 from avgap.gapfile import Gaps, write_gaps
 from avgap.gapstream import collect
-from avgap.histogram import Histogram
-from avgap.mixture import Component, Mixture
+from avgap.mixture.histogram import Histogram
+from avgap.mixture.model import Component, Mixture
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
 LARGE = 250_000

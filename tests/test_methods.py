@@ -12,7 +12,7 @@ from avgap.methods import Batch, Now
 from avgap.methods.adaptive import Adaptive, annealing, posterior_weights
 from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint, cross_entropies
-from avgap.mixture import Component, Mixture
+from avgap.mixture.model import Component, Mixture
 from avgap.models.audiovisual import Logits
 from avgap.models.scores import modality_gap
 

@@ -14,7 +14,7 @@ from runs import WARMUP, gaps_of, write_table
 
 from avgap.data.cache import open_cache
 from avgap.gapfile import Gaps, read_gaps
-from avgap.mixture import Component, Mixture
+from avgap.mixture.model import Component, Mixture
 from avgap.report.gallery import (
     clips_of,
     galleries,

@@ -12,7 +12,7 @@ from runs import gaps_of, make_run
 
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm, mixture_digest
-from avgap.mixture import Component, Mixture
+from avgap.mixture.model import Component, Mixture
 from avgap.report import page, read_views, write_trajectories
 from avgap.report.exports import FORMATS, terminal
 from avgap.report.runfolder import read_run

@@ -42,7 +42,7 @@ def gaps(
     console.setup(quiet=quiet)
     one_result(output, as_json)
     from avgap.gapfile import gaps_as_csv
-    from avgap.summary import histogram
+    from avgap.mixture.verdict import histogram
 
     if predictions is not None:
         _alone(ctx, cache, checkpoint)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

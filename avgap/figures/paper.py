@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

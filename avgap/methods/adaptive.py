@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, Now
 from avgap.methods.joint import cross_entropies
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.models.scores import true_class_prob
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.gapfile import Gaps
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 from avgap.report.pictures import HEIGHT, picture_of_spectrogram, png_uri, strip_of_frames, wav_uri
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from avgap import console
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
 from avgap.gapfile import Gaps
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 from avgap.report import gallery
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
 from avgap.report.gallery import Clips

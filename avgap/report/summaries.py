@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from avgap import console, summary
+from avgap import console
 from avgap.fitgmm import read_mixture
 from avgap.gapfile import Gaps, read_gaps
 from avgap.metricsfile import TITLES, read_metrics
+from avgap.mixture.verdict import histogram, verdict
 from avgap.settings import MODALITIES
 
 
@@ -25,7 +26,7 @@ class Summary(NamedTuple):
 
 
 def _cache(path: Path) -> Summary:
-    from avgap.data.cache import open_cache
+    from avgap.data.cache import Cache, open_cache
 
     cache = open_cache(path)
     audit = cache.audit()
@@ -49,7 +50,7 @@ def _cache(path: Path) -> Summary:
     lines = [
         f"{cache.dataset}: {splits} clips of {len(cache.classes)} classes",
         f"classes  {', '.join(cache.classes)}",
-        *summary.inputs(cache),
+        *_inputs(cache),
     ]
     for name, kinds in corrupt.items():
         lines += [f"corrupt  {name}: {count:,} clips {kind}" for kind, count in kinds.items()]
@@ -69,7 +70,7 @@ def _gaps(path: Path) -> Summary:
         f"{100 * data['audio_dominant']:.0f} % audio-dominant",
         f"quantiles  {quantiles}",
         "",
-        summary.histogram(table.gap),
+        histogram(table.gap),
     ]
     return Summary("\n".join(lines), data)
 
@@ -86,7 +87,7 @@ def gap_numbers(table: Gaps) -> dict[str, Any]:
 
 def _gmm(path: Path) -> Summary:
     there = read_mixture(path)
-    text = [summary.verdict(there.mixture, there.diagnostics, there.fit["n_samples"])]
+    text = [verdict(there.mixture, there.diagnostics, there.fit["n_samples"])]
     text += [f"warning: {line}" for line in there.diagnostics["warnings"]]
     data = {
         "components": there.mixture.as_dict(),
@@ -142,3 +143,15 @@ SUMMARIES: dict[str, Callable[[Path], Summary]] = {
     "checkpoint": _checkpoint,
     "metrics": _metrics,
 }
+
+
+def _inputs(cache: Cache) -> list[str]:
+    """What a cache's clips look like: audio and visual, a line each."""
+    if cache.kind == "embedding":
+        shapes = {"audio": cache.audio_shape, "visual": cache.visual_shape}
+        return [f"{name:<8} embeddings of {size:,} numbers" for name, (size,) in shapes.items()]
+    return [
+        f"audio    (F, T) = {cache.audio_shape}, "
+        f"mean {cache.audio_mean:.3f}, std {cache.audio_std:.3f}",
+        f"visual   (K, H, W, 3) = {cache.visual_shape}",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from avgap.mixture import Mixture
+from avgap.mixture.model import Mixture
 from avgap.report.runview import RunView
 from avgap.settings import MODALITIES
 

@@ -27,9 +27,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from avgap import Mixture, fit_mixture
-from avgap.fitting import estimate
-from avgap.histogram import Histogram
-from avgap.mixture import Component
+from avgap.mixture.fit import estimate
+from avgap.mixture.histogram import Histogram
+from avgap.mixture.model import Component
 from avgap.settings import Fit
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from avgap import Mixture, fit_mixture
-from avgap.mixture import Component
+from avgap.mixture.model import Component
 
 STD = 0.12
 RESAMPLES = 40

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from avgap.evidence import contradiction, diagnose, supported, valley_p
-from avgap.fitting import fit_mixture
-from avgap.histogram import Bins
-from avgap.mixture import Component, Mixture
+from avgap.mixture.diagnostics import contradiction, diagnose, supported, valley_p
+from avgap.mixture.fit import fit_mixture
+from avgap.mixture.histogram import Bins
+from avgap.mixture.model import Component, Mixture
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
 

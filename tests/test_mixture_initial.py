@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avgap.histogram import Bins
-from avgap.mixture import Component, Mixture
-from avgap.starting import halved, moments, starts
+from avgap.mixture.histogram import Bins
+from avgap.mixture.initial import halved, moments, starts
+from avgap.mixture.model import Component, Mixture
 
 
 def test_starts_split_the_samples_in_two_and_are_as_many_as_asked():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avgap.histogram import Bins, Histogram, grouped, scouting
+from avgap.mixture.histogram import Bins, Histogram, grouped, scouting
 
 
 def uniform(n, seed=0):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avgap.mixture import Component
+from avgap.mixture.model import Component
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.histogram import Bins
+    from avgap.mixture.histogram import Bins
 
 _TINY = float(np.finfo(np.float64).tiny)
 

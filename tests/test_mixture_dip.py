@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from avgap.unimodality import MAX_SAMPLES, P_FLOOR, dip, dip_test, null_quantiles
+from avgap.mixture.dip import MAX_SAMPLES, P_FLOOR, dip, dip_test, null_quantiles
 
 
 def dip_by_linear_programming(values):

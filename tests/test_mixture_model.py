@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 from sklearn.mixture import GaussianMixture
 
 from avgap.errors import InputError
-from avgap.mixture import Component, Mixture
+from avgap.mixture.model import Component, Mixture
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap import summary
-from avgap.mixture import Component, Mixture
-from avgap.unimodality import DIP_P_NEEDED, MAX_SAMPLES, dip_test
+from avgap.mixture import verdict
+from avgap.mixture.dip import DIP_P_NEEDED, MAX_SAMPLES, dip_test
+from avgap.mixture.model import Component, Mixture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.histogram import Bins
+    from avgap.mixture.histogram import Bins
 
 DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
 SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
@@ -145,7 +145,7 @@ def _warnings(
     for role, component in mixture.components.items():
         if at_floor(component, fit["reg_covar"]):
             lines.append(
-                f"the {summary.spoken(role)} component has collapsed to the variance floor "
+                f"the {verdict.spoken(role)} component has collapsed to the variance floor "
                 f"at {component.mean:.4f}"
             )
     if diagnostics["contradiction"] > 0.01:
@@ -168,7 +168,7 @@ def _about_support(
         ]
     if diagnostics["supported"]:
         return []
-    count, n = summary.NUMBERS[len(mixture.components)], fit["n_samples"]
+    count, n = verdict.NUMBERS[len(mixture.components)], fit["n_samples"]
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:
         why = (
@@ -178,7 +178,7 @@ def _about_support(
         return [f"{count} components are not supported by these gaps ({why})"]
     return [
         f"{count} components are not supported by these gaps "
-        f"({summary.evidence(diagnostics)}): they may well be "
+        f"({verdict.evidence(diagnostics)}): they may well be "
         + ("one peak" if len(mixture.components) == 2 else "fewer groups")
     ]
 
@@ -188,9 +188,9 @@ def _about_roles(mixture: Mixture) -> list[str]:
     for role, component in mixture.leaning.items():
         if abs(component.mean) < abs(mixture.balanced.mean):
             lines.append(
-                f"the {summary.spoken(role)} component is the wide one, not the one farther from "
+                f"the {verdict.spoken(role)} component is the wide one, not the one farther from "
                 f"zero (means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} "
-                f"{summary.spoken(role)})"
+                f"{verdict.spoken(role)})"
             )
     wide = mixture.imbalanced
     if wide is not None and abs(wide.mean - mixture.balanced.mean) < wide.std:

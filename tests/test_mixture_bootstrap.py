@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from avgap.fitting import fit_mixture
-from avgap.mixture import Component, Mixture
+from avgap.mixture.fit import fit_mixture
+from avgap.mixture.model import Component, Mixture
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
 

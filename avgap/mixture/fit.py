@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from avgap.bootstrap import bootstrap
-from avgap.em import Fits, Parts, em
 from avgap.errors import InputError
-from avgap.evidence import GROUP_NEEDED, bic, choose, diagnose
-from avgap.histogram import Bins, Histogram, scouting
-from avgap.mixture import ROLE_RULE, Component, Mixture
+from avgap.mixture.bootstrap import bootstrap
+from avgap.mixture.diagnostics import GROUP_NEEDED, bic, choose, diagnose
+from avgap.mixture.em import Fits, Parts, em
+from avgap.mixture.histogram import Bins, Histogram, scouting
+from avgap.mixture.initial import halved, moments, starts
+from avgap.mixture.model import ROLE_RULE, Component, Mixture
 from avgap.settings import Fit
-from avgap.starting import halved, moments, starts
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

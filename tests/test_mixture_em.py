@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from avgap.em import Parts, em
-from avgap.histogram import Bins
-from avgap.mixture import Component
+from avgap.mixture.em import Parts, em
+from avgap.mixture.histogram import Bins
+from avgap.mixture.model import Component
 
 START = (Component(0.5, -0.1, 0.04), Component(0.5, 0.4, 0.04))
 LIMITS = {"tol": 1e-10, "reg_covar": 1e-6, "max_iter": 500}

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr
 
-from avgap.em import Fits, Parts, em
-from avgap.histogram import Bins, grouped
-from avgap.mixture import Component, Mixture
+from avgap.mixture.em import Fits, Parts, em
+from avgap.mixture.histogram import Bins, grouped
+from avgap.mixture.model import Component, Mixture
 from avgap.settings import Fit
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avgap.em import Parts
-from avgap.histogram import Bins
-from avgap.mixture import Component, Mixture
+from avgap.mixture.em import Parts
+from avgap.mixture.histogram import Bins
+from avgap.mixture.model import Component, Mixture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

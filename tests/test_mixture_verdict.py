@@ -7,15 +7,15 @@ import re
 import numpy as np
 import pytest
 
-from avgap import summary
-from avgap.mixture import Component, Mixture
+from avgap.mixture import verdict
+from avgap.mixture.model import Component, Mixture
 
 MIXTURE = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, -0.5, 0.04))
 STRONG = {"supported": True, "separation": 3.16, "delta_bic": 1234.5, "dip_p": 0.001}
 
 
 def test_the_verdict_is_three_lines_in_words():
-    assert summary.verdict(MIXTURE, STRONG, 6028).splitlines() == [
+    assert verdict.verdict(MIXTURE, STRONG, 6028).splitlines() == [
         "25 % of 6,028 samples are imbalanced, visual-dominant, centred at -0.50 (σ 0.2)",
         "75 % are balanced, centred at 0.00 (σ 0.1)",
         "the two groups are there, but overlap: separation 3.2 σ, ΔBIC 1,234, dip p ≤ 0.001",
@@ -24,24 +24,24 @@ def test_the_verdict_is_three_lines_in_words():
 
 def test_weak_evidence_is_said_aloud():
     weak = {"supported": False, "separation": 0.4, "delta_bic": 12.0, "dip_p": 0.9}
-    assert "two groups are NOT supported: separation 0.4 σ" in summary.verdict(MIXTURE, weak, 10)
+    assert "two groups are NOT supported: separation 0.4 σ" in verdict.verdict(MIXTURE, weak, 10)
 
 
 def test_the_verdict_does_not_tell_groups_without_a_valley_from_a_flat_peak():
     alone = {**STRONG, "dip_p": 0.6, "separation_alone": True}
-    told = summary.verdict(MIXTURE, alone, 10)
+    told = verdict.verdict(MIXTURE, alone, 10)
     assert "the two groups may be one flat peak: separation 3.2 σ" in told
 
 
 def test_every_sample_is_counted_once():
     gap = np.array([-1.0, -0.3, 0.0, 0.1, 0.3, 0.7, 0.7, 1.0])
-    counts = [int(line.split()[3]) for line in summary.histogram(gap).splitlines()[1:]]
+    counts = [int(line.split()[3]) for line in verdict.histogram(gap).splitlines()[1:]]
     assert sum(counts) == 8
     assert max(counts) == 2
 
 
 def test_bars_are_split_by_the_posterior():
-    lines = summary.histogram(np.array([0.0, 0.0, -0.5, -0.5]), MIXTURE).splitlines()
+    lines = verdict.histogram(np.array([0.0, 0.0, -0.5, -0.5]), MIXTURE).splitlines()
     bars = {re.sub(r"[^█░]", "", line)[:1] for line in lines[1:] if "█" in line or "░" in line}
     assert bars == {"█", "░"}
     assert lines[0] == "gap = audio − visual, 4 samples   █ balanced  ░ imbalanced"
@@ -50,7 +50,7 @@ def test_bars_are_split_by_the_posterior():
 @pytest.mark.parametrize("width", [1, 0.3, 0.01, 1e-4, 1e-7, 0])
 def test_bins_are_few_and_hold_every_gap(width):
     gap = 0.3 + width * (np.random.default_rng(0).random(500) - 0.5)
-    edges = summary.bins(gap)
+    edges = verdict.bins(gap)
     assert len(edges) - 1 <= 24
     assert np.histogram(gap, edges)[0].sum() == 500
     assert (np.diff(edges) > 0).all()
@@ -58,7 +58,7 @@ def test_bins_are_few_and_hold_every_gap(width):
 
 def test_the_histogram_fits_a_terminal():
     gap = np.random.default_rng(0).uniform(-1, 1, 2_000_000)
-    assert max(map(len, summary.histogram(gap).splitlines())) <= 100
+    assert max(map(len, verdict.histogram(gap).splitlines())) <= 100
 
 
 THREE = Mixture(
@@ -70,19 +70,19 @@ THREE = Mixture(
 
 def test_three_groups_are_told_by_their_sides():
     strong = {**STRONG, "separation": 5.4}
-    assert summary.verdict(THREE, strong, 1000).splitlines() == [
+    assert verdict.verdict(THREE, strong, 1000).splitlines() == [
         "30 % of 1,000 samples are imbalanced: 20 % audio-dominant at 0.60, "
         "10 % visual-dominant at -0.60",
         "70 % are balanced, centred at 0.00 (σ 0.1)",
         "the three groups are well separated: separation 5.4 σ, ΔBIC 1,234, dip p ≤ 0.001",
     ]
-    lines = summary.histogram(np.array([0.0, 0.6, -0.6]), THREE).splitlines()
+    lines = verdict.histogram(np.array([0.0, 0.6, -0.6]), THREE).splitlines()
     assert lines[0].endswith("█ balanced  ░ audio-dominant  ▒ visual-dominant")
     assert [line[-1] for line in lines if line[-1] in "█░▒"] == ["▒", "█", "░"]
 
 
 def test_one_group_is_told_as_one():
-    told = summary.verdict(Mixture(Component(1.0, 0.1, 0.04)), {"dip_p": 0.6}, 30)
+    told = verdict.verdict(Mixture(Component(1.0, 0.1, 0.04)), {"dip_p": 0.6}, 30)
     assert told.splitlines() == [
         "all 30 samples form one balanced group, centred at 0.10 (σ 0.2)",
         "none of them is called imbalanced",
@@ -91,5 +91,5 @@ def test_one_group_is_told_as_one():
 
 
 def test_a_gap_may_stand_for_many_samples():
-    counted = summary.histogram(np.array([0.0, 0.5]), None, np.array([3.0, 9.0]))
-    assert counted == summary.histogram(np.repeat([0.0, 0.5], [3, 9]))
+    counted = verdict.histogram(np.array([0.0, 0.5]), None, np.array([3.0, 9.0]))
+    assert counted == verdict.histogram(np.repeat([0.0, 0.5], [3, 9]))

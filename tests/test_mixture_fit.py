@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from avgap import fitting
 from avgap.errors import InputError
-from avgap.fitting import fit, fit_mixture
-from avgap.histogram import Histogram
-from avgap.mixture import Component, Mixture
+from avgap.mixture import fit as fit_module
+from avgap.mixture.fit import fit, fit_mixture
+from avgap.mixture.histogram import Histogram
+from avgap.mixture.model import Component, Mixture
 from avgap.settings import Fit
 
 PAPER = Mixture(Component(0.857, 0.0056, 0.0121), Component(0.143, 0.6966, 0.0138))
@@ -173,7 +173,7 @@ def test_the_histogram_gives_the_exact_fit_within_the_error_it_reports(monkeypat
     gap = draw(300_000)
     # Followed so far that what is left of the difference is due to the bins.
     binned = fit_mixture(gap, tol=1e-13)
-    monkeypatch.setattr(fitting, "EXACT", 10**6)
+    monkeypatch.setattr(fit_module, "EXACT", 10**6)
     exact = fit_mixture(gap, tol=1e-13)
     assert (binned.fit["method"], exact.fit["method"]) == ("histogram", "exact")
     bound = binned.fit["relative_error"]
@@ -190,7 +190,7 @@ def test_a_sharp_peak_among_very_many_gaps_is_as_narrow_as_the_exact_fit_has_it(
     sharp = Mixture(Component(0.9, 0.0, 9e-6), Component(0.1, 0.3, 0.01))
     gap = draw(300_000, mixture=sharp)
     binned = fit_mixture(gap).mixture.balanced
-    monkeypatch.setattr(fitting, "EXACT", 10**6)
+    monkeypatch.setattr(fit_module, "EXACT", 10**6)
     exact = fit_mixture(gap).mixture.balanced
     assert binned.variance == pytest.approx(exact.variance, rel=2e-3)
 

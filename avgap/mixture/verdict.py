@@ -1,4 +1,4 @@
-"""Artifacts in words and in letters: verdicts and histograms for the terminal. Pure."""
+"""A mixture in words and in letters: the verdict, and a histogram for the terminal. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.unimodality import DIP_P_NEEDED, P_FLOOR
+from avgap.mixture.dip import DIP_P_NEEDED, P_FLOOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.data.cache import Cache
-    from avgap.histogram import Bins
-    from avgap.mixture import Component, Mixture
+    from avgap.mixture.histogram import Bins
+    from avgap.mixture.model import Component, Mixture
 
 _STEPS = (
     0.1,
@@ -35,7 +34,7 @@ NUMBERS = {1: "one", 2: "two", 3: "three"}
 WELL_SEPARATED = 4.0  # σ: two equal Gaussians then share 2 % of their samples
 
 
-def mixture(mixture: Mixture, diagnostics: Mapping[str, Any], bins: Bins) -> str:
+def verdict_with_histogram(mixture: Mixture, diagnostics: Mapping[str, Any], bins: Bins) -> str:
     """The verdict on a fitted mixture, and the histogram of the gaps it was fitted to."""
     bars = histogram(bins.value, mixture, bins.count)
     return verdict(mixture, diagnostics, bins.n) + "\n\n" + bars
@@ -150,15 +149,3 @@ def bins(gap: NDArray[np.float64]) -> NDArray[np.float64]:
     # Rounding must not leave the outermost gaps outside.
     edges[[0, -1]] = min(edges[0], gap.min()), max(edges[-1], gap.max())
     return edges
-
-
-def inputs(cache: Cache) -> list[str]:
-    """What a cache's clips look like: audio and visual, a line each."""
-    if cache.kind == "embedding":
-        shapes = {"audio": cache.audio_shape, "visual": cache.visual_shape}
-        return [f"{name:<8} embeddings of {size:,} numbers" for name, (size,) in shapes.items()]
-    return [
-        f"audio    (F, T) = {cache.audio_shape}, "
-        f"mean {cache.audio_mean:.3f}, std {cache.audio_std:.3f}",
-        f"visual   (K, H, W, 3) = {cache.visual_shape}",
-    ]
