@@ -8,9 +8,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from avgap.adaptiveloss import AdaptiveLoss
-    from avgap.checkpoint import load_checkpoint
+    from avgap.artifact.checkpoint import load_checkpoint
+    from avgap.artifact.gaps import Gaps, read_gaps
     from avgap.data.cache import Cache, open_cache
-    from avgap.gapfile import Gaps, read_gaps
     from avgap.mixture.fit import fit_mixture
     from avgap.mixture.model import Mixture
     from avgap.models.scores import modality_gap
@@ -32,13 +32,13 @@ __all__ = [
 _HOMES = {
     "AdaptiveLoss": "avgap.adaptiveloss",
     "Cache": "avgap.data.cache",
-    "Gaps": "avgap.gapfile",
+    "Gaps": "avgap.artifact.gaps",
     "Mixture": "avgap.mixture.model",
     "fit_mixture": "avgap.mixture.fit",
-    "load_checkpoint": "avgap.checkpoint",
+    "load_checkpoint": "avgap.artifact.checkpoint",
     "modality_gap": "avgap.models.scores",
     "open_cache": "avgap.data.cache",
-    "read_gaps": "avgap.gapfile",
+    "read_gaps": "avgap.artifact.gaps",
 }
 
 

@@ -11,24 +11,16 @@ import torch
 
 from avgap import artifact, console
 from avgap.artifact import Question
-from avgap.checkpoint import Checkpoint, Progress, read_checkpoint, rebuild
+from avgap.artifact.checkpoint import Checkpoint, Progress, check_fits, read_checkpoint, rebuild
+from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.data.cache import Cache, open_cache
 from avgap.device import choose_device
 from avgap.distributed import from_first
 from avgap.errors import InputError
-from avgap.fitgmm import GmmFile, fitgmm, read_mixture
+from avgap.fitgmm import fitgmm
 from avgap.gaps import GapPass
 from avgap.methods import Method, adaptive
-from avgap.run import (
-    Trained,
-    check_fits,
-    folder_done,
-    load_stage,
-    make_trainee,
-    resolve,
-    resume,
-    trained,
-)
+from avgap.run import Trained, folder_done, load_stage, make_trainee, resolve, resume, trained
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
 from avgap.training import Stage, Trainee, restore, train
 from avgap.trainingfolder import Folder
@@ -267,7 +259,7 @@ def _question(
         # No round bootstraps for its answer: standard errors change no weight.
         asked = {name: value for name, value in parameters(source).items() if name != "bootstrap"}
         values |= {f"fit_{name}": value for name, value in asked.items()}
-    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
+    return Question("avgap.artifact.checkpoint", inputs, {"phase": "adapt", **values})
 
 
 def _given_mixture(path: Path, cache: Cache, start: Checkpoint) -> GmmFile:

@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from avgap import settings
+from avgap.artifact.gmm import read_mixture
 from avgap.errors import unknown
-from avgap.fitgmm import read_mixture
 from avgap.methods import Loss
 from avgap.methods.adaptive import PULLS, WEIGHTS, Adaptive
 from avgap.mixture.model import Mixture

@@ -11,16 +11,15 @@ from scipy.special import softmax
 
 from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.checkpoint import Checkpoint, read_checkpoint, rebuild
+from avgap.artifact.checkpoint import Checkpoint, check_fits, read_checkpoint, rebuild
+from avgap.artifact.gaps import Gaps, holds_logits
+from avgap.artifact.metrics import TITLES, read_metrics
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import resident
 from avgap.device import choose_device, choose_precision, place
 from avgap.distributed import from_first
-from avgap.gapfile import Gaps, holds_logits
 from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
-from avgap.metricsfile import TITLES, read_metrics
-from avgap.run import check_fits
 from avgap.settings import INFERENCE_BATCH_SIZE, MODALITIES
 
 

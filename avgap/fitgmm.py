@@ -6,7 +6,6 @@ for memory.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,29 +14,13 @@ from typing import Any
 
 from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.errors import InputError
-from avgap.gapstream import Table, collect
+from avgap.artifact.gapstream import Table, collect
+from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.mixture.fit import FitResult, fit
-from avgap.mixture.model import Mixture
 from avgap.mixture.verdict import verdict_with_histogram
 from avgap.settings import Fit, parameters
 
 _DEFAULT = Fit()
-# What a reader of a gmm.json may take for granted.
-_PROMISED = {
-    "fit": ("n_samples",),
-    "diagnostics": ("supported", "separation", "delta_bic", "dip_p", "warnings"),
-}
-
-
-@dataclass(frozen=True)
-class GmmFile:
-    """A gmm.json as read."""
-
-    mixture: Mixture
-    stamp: Stamp
-    fit: dict[str, Any]
-    diagnostics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -59,47 +42,6 @@ class FitGmm:
         """The result for --json."""
         place = {"output": str(self.path or STANDARD_STREAM), "up_to_date": self.up_to_date}
         return {**place, "digest": self.stamp.digest, **self.result.as_dict()}
-
-
-# ---------------------------------------------------------------- the file
-
-
-def read_mixture(path: str | Path) -> GmmFile:
-    """Read a gmm.json ("-": standard input).
-
-    Raises InputError: missing, truncated, not JSON, another artifact, or an unusable mixture.
-    """
-    piped = str(path) == STANDARD_STREAM
-    name = "standard input" if piped else str(path)
-    keys = _json_of_stdin(name) if piped else artifact.read_json(Path(path))
-    stamp = artifact.parse_stamp(keys, name)
-    artifact.expect(stamp, "avgap.gmm", name)
-    mixture = Mixture.from_dict(keys.get("components"), name)
-    records = [keys.get(record) for record in _PROMISED]
-    for record, (part, promised) in zip(records, _PROMISED.items(), strict=True):
-        lacking = set(promised) - set(record if isinstance(record, dict) else ())
-        if lacking:
-            told = [f"{part} lacks {', '.join(sorted(lacking))}"]
-            raise InputError(f"{name} is corrupt", told, "fit it again")
-    return GmmFile(mixture, stamp, *records)  # type: ignore[arg-type]
-
-
-def _json_of_stdin(name: str) -> dict[str, Any]:
-    if sys.stdin is None:  # closed by the caller (<&-)
-        raise InputError(f"{name} is closed")
-    try:
-        keys = artifact.parse_json(sys.stdin.read().removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name} cannot be read as JSON", [str(error)]) from error
-    return keys if isinstance(keys, dict) else {}
-
-
-def mixture_digest(mixture: Mixture) -> str:
-    """The digest of a mixture's content: its components."""
-    return artifact.digest("gmm", mixture.as_dict())
-
-
-# ---------------------------------------------------------------- the stage
 
 
 def fitgmm(

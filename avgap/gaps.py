@@ -12,17 +12,16 @@ import torch
 
 from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.checkpoint import read_checkpoint, rebuild
+from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
+from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
 from avgap.data.cache import open_cache
 from avgap.data.resident import Resident, resident
 from avgap.device import choose_device, choose_precision, memory_told, place
 from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
-from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
 from avgap.inference import predict, predict_together
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import modality_gap, true_class_prob
-from avgap.run import check_fits
 from avgap.settings import INFERENCE_BATCH_SIZE
 
 _COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for

@@ -11,10 +11,10 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
+from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
+from avgap.artifact.predictions import ScoreFile, read_scores
+from avgap.artifact.scores import Scores, checked, true_class_prob
 from avgap.errors import InputError
-from avgap.gapfile import Collected, Gaps, expect_room, read_gaps, write_gaps
-from avgap.scorecheck import Scores, checked, true_class_prob
-from avgap.scorefile import ScoreFile, read_scores
 from avgap.settings import MODALITIES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from torch import nn
 
 from avgap import artifact, console, distributed
 from avgap.artifact import Question
-from avgap.checkpoint import Checkpoint, Progress, read_checkpoint
+from avgap.artifact.checkpoint import Checkpoint, Progress, read_checkpoint, visual_input
 from avgap.data.cache import Cache, open_cache
 from avgap.data.resident import Resident, resident
 from avgap.device import (
@@ -24,7 +24,7 @@ from avgap.device import (
     place,
     set_numerics,
 )
-from avgap.errors import InputError, UsageError
+from avgap.errors import UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
@@ -35,34 +35,6 @@ from avgap.trainingfolder import Folder
 # Compiling two ResNet-18 takes about 70 s and saves about 1 ms of a step.
 _PAYS = 70_000
 PLACES = {"host": "pinned memory, a copy for each batch", "file": "its file, batch by batch"}
-
-
-def check_fits(cache: Cache, description: Description, checkpoint: str | Path) -> None:
-    """Raise InputError unless the network was built for the cache's classes and shapes."""
-    visual = visual_input(cache, description.image_size)
-    pairs = {
-        "classes": (list(cache.classes), list(description.classes)),
-        "audio (F, T)": (cache.audio_shape, description.audio_shape),
-        "frames (K, S, S)": (visual, description.visual_shape),
-    }
-    lines = [
-        f"{n}: {a} in the cache, {b} in the checkpoint" for n, (a, b) in pairs.items() if a != b
-    ]
-    if lines:
-        raise InputError(
-            f"{checkpoint} does not fit {cache.path}",
-            lines,
-            "the cache it was trained on, or another with the same recipes and classes",
-        )
-
-
-def visual_input(cache: Cache, image_size: int) -> tuple[int, ...]:
-    """The network's visual input per clip: (K, S, S), small frames as they are; or (d,)."""
-    if cache.kind == "embedding":
-        return cache.visual_shape
-    count, height = cache.visual_shape[:2]
-    size = min(height, image_size)
-    return count, size, size
 
 
 def load_stage(
@@ -171,7 +143,7 @@ def from_scratch(
     settings = resolve(settings, cache, device)
     description = describe(cache, network, method.network)
     question = Question(
-        "avgap.checkpoint",
+        "avgap.artifact.checkpoint",
         {"cache": cache.stamp.digest},
         {"phase": phase, **chosen, **parameters(network), **parameters(settings)},
     )

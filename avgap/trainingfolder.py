@@ -19,13 +19,7 @@ from torch.utils import _pytree
 
 from avgap import artifact, distributed
 from avgap.artifact import Question, Stamp
-from avgap.checkpoint import (
-    BEST,
-    LAST,
-    Checkpoint,
-    save_checkpoint,
-    settle_checkpoint,
-)
+from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, save_checkpoint, settle_checkpoint
 from avgap.errors import OutputError
 from avgap.eventfiles import event_writer
 from avgap.models import Description

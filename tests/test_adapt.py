@@ -14,7 +14,7 @@ from conftest import make_cache
 
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
-from avgap.checkpoint import Checkpoint, read_checkpoint
+from avgap.artifact.checkpoint import Checkpoint, read_checkpoint
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps

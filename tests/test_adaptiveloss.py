@@ -18,7 +18,7 @@ from torch import nn
 import avgap
 from avgap import AdaptiveLoss, Mixture
 from avgap.adapt import adapt
-from avgap.checkpoint import load_checkpoint, read_checkpoint
+from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
 from avgap.data.augment import whole_frames
 from avgap.data.cache import open_cache
 from avgap.errors import InputError, UsageError

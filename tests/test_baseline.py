@@ -14,8 +14,8 @@ import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
 
+from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
 from avgap.baseline import baseline, listing
-from avgap.checkpoint import load_checkpoint, read_checkpoint
 from avgap.data.cache import open_cache
 from avgap.errors import InputError, OutputError, UsageError
 from avgap.evaluate import evaluate

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from avgap.adapt import adapt
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gmm import read_mixture
 from avgap.data.cache import digest_of_file, open_cache
 from avgap.data.shard import Shard
 from avgap.errors import InputError, UsageError
 from avgap.evaluate import evaluate
-from avgap.fitgmm import fitgmm, read_mixture
-from avgap.gapfile import read_gaps
+from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.merge import merge
 from avgap.prepare import prepare

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import CLASSES, FRAMES, RECIPE, make_cache
 
-from avgap.checkpoint import read_checkpoint
+from avgap.artifact.checkpoint import read_checkpoint
 from avgap.data import resident as module
 from avgap.data.cache import open_cache
 from avgap.data.resident import Part, batches, make_room, resident

@@ -17,8 +17,8 @@ from conftest import make_cache
 from avgap import distributed
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
+from avgap.artifact.checkpoint import read_checkpoint
 from avgap.baseline import baseline
-from avgap.checkpoint import read_checkpoint
 from avgap.evaluate import evaluate
 from avgap.gaps import gaps
 from avgap.settings import Adaptive, Network, Training

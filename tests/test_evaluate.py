@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from avgap.artifact import read_stamp
+from avgap.artifact.gaps import read_gaps
 from avgap.errors import OutputError
 from avgap.evaluate import evaluate
-from avgap.gapfile import read_gaps
 from avgap.report.describe import describe
 from avgap.settings import Network, Training
 from avgap.warmup import warmup

@@ -12,9 +12,10 @@ import pytest
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
+from avgap.artifact.gaps import Gaps, write_gaps
+from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.errors import InputError, OutputError
-from avgap.fitgmm import fitgmm, mixture_digest, read_mixture
-from avgap.gapfile import Gaps, write_gaps
+from avgap.fitgmm import fitgmm
 from avgap.mixture.fit import fit_mixture
 from avgap.mixture.model import Component, Mixture
 from avgap.settings import Fit

@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from avgap.artifact import read_stamp
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gmm import read_mixture
 from avgap.cli import app
 from avgap.data.cache import open_cache
-from avgap.fitgmm import read_mixture
-from avgap.gapfile import read_gaps
 
 FRONT_END = ["--frames", "2", "--frame-size", "16", "--sample-rate", "4000", "--seconds", "0.5"]
 FRONT_END += ["--n-fft", "64", "--hop-length", "64", "--workers", "1"]

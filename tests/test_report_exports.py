@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from runs import make_run
 
+from avgap.artifact.gaps import Gaps
 from avgap.errors import OutputError
 from avgap.figures import MARK as FIGURE_MARK
-from avgap.gapfile import Gaps
 from avgap.report import page, read_views, write
 from avgap.report.exports import FORMATS, is_ours, markdown, slug
 from avgap.report.page import numbers

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from runs import make_run
 
+from avgap.artifact.gaps import Gaps
 from avgap.errors import InputError, UsageError
-from avgap.gapfile import Gaps
 from avgap.report import read_views, write_trajectories
 from avgap.report.grouping import By, columns_of_table, groupings, read_by, read_table
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from runs import gaps_of, make_run
 
+from avgap.artifact.gmm import mixture_digest
 from avgap.errors import InputError, OutputError
-from avgap.fitgmm import fitgmm, mixture_digest
+from avgap.fitgmm import fitgmm
 from avgap.mixture.model import Component, Mixture
 from avgap.report import page, read_views, write_trajectories
 from avgap.report.exports import FORMATS, terminal

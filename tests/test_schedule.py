@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avgap.checkpoint import read_checkpoint
+from avgap.artifact.checkpoint import read_checkpoint
 from avgap.settings import Network, Training
 from avgap.training.optimizer import make_optimizer, restore, set_rate, state_of
 from avgap.training.schedule import learning_rate

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avgap.checkpoint import read_checkpoint
+from avgap.artifact.checkpoint import read_checkpoint
 from avgap.data.cache import open_cache
 from avgap.data.resident import Part, batches, generator, resident
 from avgap.errors import InputError, OutputError

@@ -5,6 +5,7 @@ parameter that can change the answer. The same question again confirms or finish
 question over the same file is refused. Where and when never belong to a question.
 """
 
+from avgap.artifact.disk import create_hdf5
 from avgap.artifact.question import compare, settle, unharmed
 from avgap.artifact.reading import (
     first_line,
@@ -31,7 +32,6 @@ from avgap.artifact.stamp import (
 )
 from avgap.artifact.writing import (
     atomic,
-    create_hdf5,
     stamp_hdf5,
     to_csv,
     to_json,

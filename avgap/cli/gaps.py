@@ -41,7 +41,7 @@ def gaps(
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
-    from avgap.gapfile import gaps_as_csv
+    from avgap.artifact.gaps import gaps_as_csv
     from avgap.mixture.verdict import histogram
 
     if predictions is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import console
-from avgap.data.arrays import in_words, read_hdf5, read_npz, texts
+from avgap.artifact.arrays import in_words, read_hdf5, read_npz, texts
 from avgap.data.clip import Clip, Listing
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
@@ -16,7 +16,7 @@ from avgap.text import natural_order, nearest, shorten
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.data.arrays import Arrays
+    from avgap.artifact.arrays import Arrays
 
 _FEATURES = ("audio", "visual")
 _REQUIRED = ("id", "label", *_FEATURES)

@@ -9,10 +9,10 @@ from typing import Any
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gmm import mixture_digest, read_mixture
+from avgap.artifact.metrics import body_of
 from avgap.errors import InputError
-from avgap.fitgmm import mixture_digest, read_mixture
-from avgap.gapfile import read_gaps
-from avgap.metricsfile import body_of
 from avgap.report.runfolder import TABLES
 from avgap.report.summaries import SUMMARIES
 
@@ -85,7 +85,7 @@ def _digest_of_cache(path: Path) -> str:
 
 
 def _digest_of_checkpoint(path: Path) -> str:
-    from avgap.checkpoint import read_checkpoint
+    from avgap.artifact.checkpoint import read_checkpoint
 
     return read_checkpoint(path).content_digest()
 

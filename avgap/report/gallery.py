@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from avgap import artifact
-from avgap.gapfile import Gaps
+from avgap.artifact.gaps import Gaps
 from avgap.mixture.model import Mixture
 from avgap.report.pictures import HEIGHT, picture_of_spectrogram, png_uri, strip_of_frames, wav_uri
 

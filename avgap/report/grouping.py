@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from avgap import console
+from avgap.artifact.gaps import Gaps
 from avgap.errors import InputError, UsageError
-from avgap.gapfile import Gaps
 from avgap.report.breakdown import Grouping, by_agreement, by_class, by_text
 from avgap.text import nearest, shorten
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from avgap import artifact
+from avgap.artifact.gaps import read_gaps
 from avgap.errors import InputError, OutputError
-from avgap.gapfile import read_gaps
 from avgap.report import exports, samples
 from avgap.report.grouping import NO_QUESTION, By, read_by
 from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_run

@@ -11,10 +11,10 @@ from typing import Any
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.artifact.gaps import Gaps, read_gaps
+from avgap.artifact.gmm import GmmFile, read_mixture
+from avgap.artifact.metrics import read_metrics
 from avgap.errors import InputError
-from avgap.fitgmm import GmmFile, read_mixture
-from avgap.gapfile import Gaps, read_gaps
-from avgap.metricsfile import read_metrics
 
 _ENDINGS = (".h5", ".json", ".csv", ".pt")
 TABLES = (".h5", ".csv", ".npy")

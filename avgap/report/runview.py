@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avgap import console
+from avgap.artifact.gaps import Gaps
 from avgap.data.cache import Cache, open_cache
 from avgap.errors import InputError
-from avgap.gapfile import Gaps
 from avgap.mixture.model import Mixture
 from avgap.report import gallery
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up

@@ -6,16 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from avgap import console
-from avgap.fitgmm import read_mixture
-from avgap.gapfile import Gaps, read_gaps
-from avgap.metricsfile import TITLES, read_metrics
+from avgap.artifact.gaps import Gaps, read_gaps
+from avgap.artifact.gmm import read_mixture
+from avgap.artifact.metrics import TITLES, read_metrics
 from avgap.mixture.verdict import histogram, verdict
 from avgap.settings import MODALITIES
+
+if TYPE_CHECKING:
+    from avgap.data.cache import Cache
 
 
 class Summary(NamedTuple):
@@ -26,7 +29,7 @@ class Summary(NamedTuple):
 
 
 def _cache(path: Path) -> Summary:
-    from avgap.data.cache import Cache, open_cache
+    from avgap.data.cache import open_cache
 
     cache = open_cache(path)
     audit = cache.audit()
@@ -98,7 +101,7 @@ def _gmm(path: Path) -> Summary:
 
 
 def _checkpoint(path: Path) -> Summary:
-    from avgap.checkpoint import read_checkpoint
+    from avgap.artifact.checkpoint import read_checkpoint
 
     there = read_checkpoint(path)
     network, progress = there.description.as_dict(), vars(there.progress)

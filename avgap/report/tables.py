@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from avgap.metricsfile import TITLES
+from avgap.artifact.metrics import TITLES
 from avgap.report.breakdown import Group, Share
 from avgap.report.runview import RunView
 from avgap.settings import MODALITIES

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from avgap import artifact
 from avgap.artifact import Stamp
+from avgap.artifact.gaps import Gaps, read_gaps
+from avgap.artifact.metrics import read_metrics
 from avgap.errors import ForeignError, InputError
-from avgap.gapfile import Gaps, read_gaps
-from avgap.metricsfile import read_metrics
 
 BEST, LAST = "best", "last"
 _NO_SETTING = ("seed", "fit_seed", "log_test", "phase")
@@ -206,7 +206,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Stage], list[tuple[Path, Stamp]],
 def _stage(file: Path) -> Stage:
     content = artifact.read_tensors(file, mapped=True)
     stamp = artifact.parse_stamp(content, file)
-    artifact.expect(stamp, "avgap.checkpoint", file)
+    artifact.expect(stamp, "avgap.artifact.checkpoint", file)
     best = file.with_name("best.pt")
     digest = ""
     if best.exists():

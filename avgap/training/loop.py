@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from avgap import distributed
-from avgap.checkpoint import Progress
+from avgap.artifact.checkpoint import Progress
 from avgap.console import Epochs, notice
 from avgap.data.augment import Crops
 from avgap.data.resident import Resident, batches, generator, make_room

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from browser import browser, look
 
 from avgap.artifact import Stamp
+from avgap.artifact.gaps import Gaps, write_gaps
 from avgap.fitgmm import fitgmm
-from avgap.gapfile import Gaps, write_gaps
 from avgap.report import page
 
 _DRAWN = """

@@ -29,7 +29,7 @@ from PIL import Image
 from torch.nn.functional import cross_entropy
 
 from avgap import console
-from avgap.checkpoint import Progress
+from avgap.artifact.checkpoint import Progress
 from avgap.data.resident import InMemory, Resident
 from avgap.device import choose_device, place
 from avgap.methods.concat import Concat

@@ -13,8 +13,8 @@ import torch
 from conftest import make_cache
 
 from avgap.adapt import adapt
+from avgap.artifact.checkpoint import read_checkpoint
 from avgap.baseline import baseline
-from avgap.checkpoint import read_checkpoint
 from avgap.data.cache import open_cache
 from avgap.data.resident import Part, batches, resident
 from avgap.gaps import gaps

@@ -12,7 +12,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
-from avgap.csvfile import CsvTable, meant, read_csv, read_csv_of_stdin
+from avgap.artifact.csv import CsvTable, meant, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
 if TYPE_CHECKING:

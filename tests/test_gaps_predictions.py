@@ -19,12 +19,12 @@ from calling import START, call, fails
 from pyarrow import parquet
 
 from avgap.artifact import read_stamp
-from avgap.data.arrays import texts
+from avgap.artifact.arrays import texts
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.scores import true_class_prob
 from avgap.errors import InputError, OutputError
-from avgap.gapfile import read_gaps
 from avgap.models import scores as torch_scores
 from avgap.predictions import gaps_of_predictions
-from avgap.scorecheck import true_class_prob
 
 LN3 = math.log(3)
 # Two classes. Scores of the true class: audio 3/4, 1/2, 1/4; visual 1/2, 3/4, 1/4.

@@ -9,7 +9,7 @@ import pytest
 
 from avgap import artifact
 from avgap.artifact import Stamp
-from avgap.csvfile import parse_csv, read_csv, read_csv_of_stdin
+from avgap.artifact.csv import parse_csv, read_csv, read_csv_of_stdin
 from avgap.errors import InputError
 
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.artifact.gaps import read_gaps
 from avgap.errors import InputError
-from avgap.gapfile import read_gaps
 from avgap.mixture.fit import EXACT
 from avgap.mixture.histogram import Bins, Histogram
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.data.arrays import in_words, texts
+from avgap.artifact.arrays import in_words, texts
+from avgap.artifact.predictions import SCORES, TEXT, ScoreFile
 from avgap.errors import InputError
-from avgap.scorefile import SCORES, TEXT, ScoreFile
 from avgap.text import natural_order, nearest, shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.data.arrays import Arrays
+    from avgap.artifact.arrays import Arrays
 
 # How far a sample's probabilities may sum from 1, and a stated one from its logits' softmax:
 # bfloat16 rounds by 0.002.

@@ -15,14 +15,14 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
-from avgap.csvfile import expect_once, read_csv
-from avgap.data.arrays import read_hdf5, read_npz, texts
+from avgap.artifact.arrays import read_hdf5, read_npz, texts
+from avgap.artifact.csv import expect_once, read_csv
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
 from avgap.text import shorten
 
 if TYPE_CHECKING:
-    from avgap.data.arrays import Arrays
+    from avgap.artifact.arrays import Arrays
 
 TEXT = ("id", "label", *(f"{name}_pred" for name in MODALITIES))
 SCORES = tuple(f"{name}_{kind}" for name in MODALITIES for kind in ("logits", "prob"))

@@ -6,12 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from avgap import artifact, gapstream
-from avgap.artifact import Stamp
+from avgap import artifact
+from avgap.artifact import Stamp, gapstream
+from avgap.artifact.gaps import Gaps, write_gaps
+from avgap.artifact.gapstream import collect
 from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
-from avgap.gapfile import Gaps, write_gaps
-from avgap.gapstream import collect
 from avgap.mixture.histogram import Histogram
 from avgap.mixture.model import Component, Mixture
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,9 @@ from avgap.artifact import Question, Stamp
 from avgap.errors import AvgapError, InputError, UsageError
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual
+
+if TYPE_CHECKING:
+    from avgap.data.cache import Cache
 
 LAST = "last"
 BEST = "best on validation"
@@ -111,7 +114,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
-    artifact.expect(stamp, "avgap.checkpoint", path)
+    artifact.expect(stamp, "avgap.artifact.checkpoint", path)
     kinds = {"model": dict, "optimizer": dict, "history": list, "state": dict}
     wrong = [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
              if not isinstance(content.get(name), kind)]  # fmt: skip
@@ -153,6 +156,34 @@ def load_checkpoint(path: str | Path) -> AudioVisual:
     unimodal logits; `.fused` is their sum. Raises InputError.
     """
     return rebuild(read_checkpoint(path), path)
+
+
+def check_fits(cache: Cache, description: Description, checkpoint: str | Path) -> None:
+    """Raise InputError unless the network was built for the cache's classes and shapes."""
+    visual = visual_input(cache, description.image_size)
+    pairs = {
+        "classes": (list(cache.classes), list(description.classes)),
+        "audio (F, T)": (cache.audio_shape, description.audio_shape),
+        "frames (K, S, S)": (visual, description.visual_shape),
+    }
+    lines = [
+        f"{n}: {a} in the cache, {b} in the checkpoint" for n, (a, b) in pairs.items() if a != b
+    ]
+    if lines:
+        raise InputError(
+            f"{checkpoint} does not fit {cache.path}",
+            lines,
+            "the cache it was trained on, or another with the same recipes and classes",
+        )
+
+
+def visual_input(cache: Cache, image_size: int) -> tuple[int, ...]:
+    """The network's visual input per clip: (K, S, S), small frames as they are; or (d,)."""
+    if cache.kind == "embedding":
+        return cache.visual_shape
+    count, height = cache.visual_shape[:2]
+    size = min(height, image_size)
+    return count, size, size
 
 
 def settle_checkpoint(path: Path, question: Question, *, force: bool) -> Checkpoint | None:
