@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from avgap.adaptiveloss import AdaptiveLoss
     from avgap.artifact.checkpoint import load_checkpoint
     from avgap.artifact.gaps import Gaps, read_gaps
-    from avgap.data.cache import Cache, open_cache
+    from avgap.data.cache.reader import Cache, open_cache
     from avgap.mixture.fit import fit_mixture
     from avgap.mixture.model import Mixture
     from avgap.models.scores import modality_gap
@@ -31,13 +31,13 @@ __all__ = [
 # Imported on first use, so that `import avgap` and `avgap --help` stay light.
 _HOMES = {
     "AdaptiveLoss": "avgap.adaptiveloss",
-    "Cache": "avgap.data.cache",
+    "Cache": "avgap.data.cache.reader",
     "Gaps": "avgap.artifact.gaps",
     "Mixture": "avgap.mixture.model",
     "fit_mixture": "avgap.mixture.fit",
     "load_checkpoint": "avgap.artifact.checkpoint",
     "modality_gap": "avgap.models.scores",
-    "open_cache": "avgap.data.cache",
+    "open_cache": "avgap.data.cache.reader",
     "read_gaps": "avgap.artifact.gaps",
 }
 

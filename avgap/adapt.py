@@ -13,7 +13,7 @@ from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gmm import GmmFile, read_mixture
-from avgap.data.cache import Cache, open_cache
+from avgap.data.cache.reader import Cache, open_cache
 from avgap.device import choose_device
 from avgap.distributed import from_first
 from avgap.errors import InputError

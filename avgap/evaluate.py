@@ -14,8 +14,8 @@ from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.artifact.checkpoint import Checkpoint, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gaps import Gaps, holds_logits
 from avgap.artifact.metrics import TITLES, read_metrics
-from avgap.data.cache import Cache, open_cache
-from avgap.data.resident import resident
+from avgap.data.cache.reader import Cache, open_cache
+from avgap.data.loading.resident import resident
 from avgap.device import choose_device, choose_precision, place
 from avgap.distributed import from_first
 from avgap.gaps import GapPass, measure

@@ -14,8 +14,8 @@ from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
 from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
-from avgap.data.cache import open_cache
-from avgap.data.resident import Resident, resident
+from avgap.data.cache.reader import open_cache
+from avgap.data.loading.resident import Resident, resident
 from avgap.device import choose_device, choose_precision, memory_told, place
 from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError

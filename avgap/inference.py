@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from avgap import distributed
-from avgap.data.augment import whole_frames
-from avgap.data.resident import Resident, stretches
+from avgap.data.loading.augment import whole_frames
+from avgap.data.loading.resident import Resident, stretches
 from avgap.device import autocast
 from avgap.models.audiovisual import AudioVisual, Logits
 

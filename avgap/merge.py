@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data.audit import Audit, audit
-from avgap.data.cache import Cache, CachedClip, digest_of_cache, open_cache
+from avgap.data.cache.reader import Cache, CachedClip, digest_of_cache, open_cache
 from avgap.data.clip import Clip
-from avgap.data.corrupt import PROJECTED
+from avgap.data.media.corrupt import PROJECTED
 from avgap.errors import InputError, OutputError
 from avgap.prepare import Prepared, result_of, tell_untrained
 from avgap.settings import SPLITS
 from avgap.text import shorten
 
 if TYPE_CHECKING:
-    from avgap.data.cache_writer import CacheWriter
-    from avgap.data.fill import Place
+    from avgap.data.cache.build import Place
+    from avgap.data.cache.writer import CacheWriter
 
 
 def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prepared:
@@ -43,7 +43,7 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
         raise OutputError(f"{output} is one of the shards", hint="another -o")
     if not any(clip.split == "train" for clip in clips):
         raise InputError("no shard has a clip of train")
-    from avgap.data.cache_writer import write_cache
+    from avgap.data.cache.writer import write_cache
 
     sizes = {split: sum(clip.split == split for clip in clips) for split in SPLITS}
     with artifact.atomic(output) as part, write_cache(part, header, sizes) as writer:
@@ -138,7 +138,7 @@ def _copy(
     shards: Sequence[Cache], clips: Iterable[Clip], writer: CacheWriter, *, projected: bool
 ) -> None:
     """Copy every clip to its row, one shard after the other, clip by clip."""
-    from avgap.data.fill import places_of, project
+    from avgap.data.cache.build import places_of, project
 
     clips = list(clips)
     row_of = {clip.id: place for clip, place in zip(clips, places_of(clips), strict=True)}

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avgap import artifact, console
-from avgap.data import mediastate
 from avgap.data.audit import Audit, Sample
-from avgap.data.cache import Cache, Header, open_cache
+from avgap.data.cache.listing_diff import differences
+from avgap.data.cache.reader import Cache, Header, open_cache
+from avgap.data.cache.shards import Shard
 from avgap.data.clip import Clip
-from avgap.data.corrupt import PROJECTED
+from avgap.data.media import fingerprint
+from avgap.data.media.corrupt import PROJECTED
 from avgap.data.plan import Options, Plan, make_plan
-from avgap.data.relisting import differences
-from avgap.data.shard import Shard
 from avgap.errors import InputError, OutputError
 from avgap.settings import SPLITS, AudioRecipe, FrameRecipe, parameters
 from avgap.text import SHOWN, shorten
 
 if TYPE_CHECKING:
-    from avgap.data.cache_writer import CacheWriter
+    from avgap.data.cache.writer import CacheWriter
 
 _CHANGES_SHOWN = 5
 
@@ -145,9 +145,9 @@ def _planned(plan: Plan, output: Path, started: float) -> Prepared:
 def _make(
     plan: Plan, output: Path, allow_missing: int, workers: int | None, started: float
 ) -> Prepared:
-    from avgap.data.cache_writer import write_cache
-    from avgap.data.fill import fill
-    from avgap.data.parts import Parts, folder_of
+    from avgap.data.cache.build import fill
+    from avgap.data.cache.parts import Parts, folder_of
+    from avgap.data.cache.writer import write_cache
 
     with (
         artifact.atomic(output) as part,
@@ -184,7 +184,7 @@ def _hints(plan: Plan, output: Path) -> dict[str, str]:
 
 
 def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:
-    from avgap.data.fill import places_of, project
+    from avgap.data.cache.build import places_of, project
 
     placed = zip(plan.clips, places_of(plan.clips), strict=True)
     there = [(clip, place) for clip, place in placed if clip.id not in missing]
@@ -206,7 +206,7 @@ def _source_changed(output: Path, plan: Plan, *, force: bool) -> bool:
         return False  # no cache: `settle` tells
     if artifact.compare(cache.stamp.question, plan.question._replace(inputs=cache.stamp.inputs)):
         return False  # another question: `settle` tells
-    changed = mediastate.changes(plan.clips, cache.column(mediastate.COLUMN))
+    changed = fingerprint.changes(plan.clips, cache.column(fingerprint.COLUMN))
     what = f"other media: {len(changed):,} of {len(plan.clips):,} clips changed"
     if not changed and cache.stamp.inputs != plan.question.inputs:
         changed = differences(cache, plan.clips)

@@ -14,8 +14,8 @@ from torch import nn
 from avgap import artifact, console, distributed
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, read_checkpoint, visual_input
-from avgap.data.cache import Cache, open_cache
-from avgap.data.resident import Resident, resident
+from avgap.data.cache.reader import Cache, open_cache
+from avgap.data.loading.resident import Resident, resident
 from avgap.device import (
     choose_device,
     choose_precision,

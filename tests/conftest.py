@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from avgap import artifact
-from avgap.data.cache import Header
-from avgap.data.cache_writer import write_cache
+from avgap.data.cache.reader import Header
+from avgap.data.cache.writer import write_cache
 from avgap.settings import AudioRecipe, FrameRecipe
 
 # With two threads, small convolutions were seen up to twenty times slower.

@@ -10,7 +10,7 @@ import torch
 from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.artifact.gaps import Gaps, write_gaps
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.fitgmm import fitgmm
 
 WARMUP, ADAPT = "a" * 64, "b" * 64

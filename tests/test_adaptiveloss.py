@@ -19,8 +19,8 @@ import avgap
 from avgap import AdaptiveLoss, Mixture
 from avgap.adapt import adapt
 from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
-from avgap.data.augment import whole_frames
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
+from avgap.data.loading.augment import whole_frames
 from avgap.errors import InputError, UsageError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps

@@ -16,7 +16,7 @@ from conftest import make_cache
 
 from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
 from avgap.baseline import baseline, listing
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.errors import InputError, OutputError, UsageError
 from avgap.evaluate import evaluate
 from avgap.gaps import gaps

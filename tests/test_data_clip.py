@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from avgap.data.clip import Clip, Listing, check, divide, limited, stratified
+from avgap.data.clip import Clip, Listing, check
+from avgap.data.splitting import divide, limited, stratified
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
 

@@ -13,8 +13,8 @@ from media import write_video
 from sklearn.metrics import balanced_accuracy_score
 
 from avgap import figures, metrics, models
-from avgap.data import DATASETS
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
+from avgap.data.datasets import DATASETS
 from avgap.methods import Batch, registry
 from avgap.models.audiovisual import Logits
 from avgap.prepare import prepare

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from media import write_video
 
-from avgap.data import DATASETS
+from avgap.data.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from calling import fails
 from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import load_checkpoint
 from avgap.artifact.gaps import gaps_as_csv, read_gaps
-from avgap.data.augment import whole_frames
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
+from avgap.data.loading.augment import whole_frames
 from avgap.errors import InputError, OutputError
 from avgap.gaps import gaps
 from avgap.models.scores import modality_gap

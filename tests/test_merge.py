@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from media import write_dataset, write_video
 
-from avgap.data.cache import digest_of_file, open_cache
-from avgap.data.shard import Shard
+from avgap.data.cache.reader import digest_of_file, open_cache
+from avgap.data.cache.shards import Shard
 from avgap.errors import InputError, OutputError
 from avgap.merge import merge
 from avgap.prepare import prepare

@@ -16,7 +16,7 @@ from avgap.artifact import read_stamp
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.gmm import read_mixture
 from avgap.cli import app
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 
 FRONT_END = ["--frames", "2", "--frame-size", "16", "--sample-rate", "4000", "--seconds", "0.5"]
 FRONT_END += ["--n-fft", "64", "--hop-length", "64", "--workers", "1"]

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from media import frame_numbers, write_dataset, write_table, write_video
 
-from avgap.data.cache import digest_of_file, open_cache
+from avgap.data.cache.reader import digest_of_file, open_cache
 from avgap.data.clip import Clip, MediaError
-from avgap.data.decode import Job, decode_all
+from avgap.data.media.decode import Job, decode_all
 from avgap.errors import InputError, OutputError, UsageError
 from avgap.prepare import Prepared, prepare
 from avgap.settings import AudioRecipe, FrameRecipe

@@ -13,9 +13,9 @@ import h5py
 import pytest
 from media import write_dataset, write_video
 
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.data.clip import Clip, MediaError
-from avgap.data.decode import Job, decode_all
+from avgap.data.media.decode import Job, decode_all
 from avgap.errors import InputError, OutputError
 from avgap.prepare import Prepared, prepare
 from avgap.settings import AudioRecipe, FrameRecipe
@@ -28,7 +28,7 @@ CLIPS = 24
 SCRIPT = """
 import sys
 from pathlib import Path
-from avgap.data import parts
+from avgap.data.cache import parts
 from avgap.prepare import prepare
 from avgap.settings import AudioRecipe, FrameRecipe
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from media import write_dataset, write_table, write_video
 
-from avgap.data.shard import Shard
+from avgap.data.cache.shards import Shard
 from avgap.errors import InputError, OutputError
 from avgap.merge import merge
 from avgap.prepare import Prepared, prepare

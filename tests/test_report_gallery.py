@@ -13,7 +13,7 @@ from PIL import Image
 from runs import WARMUP, gaps_of, write_table
 
 from avgap.artifact.gaps import Gaps, read_gaps
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.mixture.model import Component, Mixture
 from avgap.report.gallery import (
     clips_of,

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from avgap.artifact.checkpoint import read_checkpoint
-from avgap.data.cache import open_cache
-from avgap.data.resident import Part, batches, generator, resident
+from avgap.data.cache.reader import open_cache
+from avgap.data.loading.resident import Part, batches, generator, resident
 from avgap.errors import InputError, OutputError
 from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup

@@ -17,7 +17,7 @@ from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual
 
 if TYPE_CHECKING:
-    from avgap.data.cache import Cache
+    from avgap.data.cache.reader import Cache
 
 LAST = "last"
 BEST = "best on validation"

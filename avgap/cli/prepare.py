@@ -52,7 +52,7 @@ def prepare(
     avgap prepare embeddings features.npz -o cache.h5
     """
     console.setup(quiet=quiet)
-    from avgap.data.shard import parse as parse_shard
+    from avgap.data.cache.shards import parse as parse_shard
     from avgap.errors import unknown
     from avgap.prepare import prepare as stage
 

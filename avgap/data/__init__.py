@@ -1,28 +1,7 @@
-"""What a clip is, where each dataset keeps its clips, how they are decoded, and the cache."""
+"""From media files to arrays on a device.
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-
-from avgap.data.avdigits import avdigits
-from avgap.data.ave import ave
-from avgap.data.clip import Listing
-from avgap.data.cremad import cremad
-from avgap.data.csv_table import csv_table
-from avgap.data.demo_media import demo
-from avgap.data.embeddings import embeddings
-from avgap.data.youtube import kinetics_sounds, vggsound
-
-# A dataset is a function: its root folder (or table) → the list of its clips.
-DATASETS: dict[str, Callable[[Path], Listing]] = {
-    "csv": csv_table,
-    "avdigits": avdigits,
-    "demo": demo,
-    "embeddings": embeddings,
-    "cremad": cremad,
-    "ave": ave,
-    "kinetics-sounds": kinetics_sounds,
-    "vggsound": vggsound,
-}
-FILES = {"csv", "embeddings", "demo"}  # whose root may be one file
+clip: what a clip and a dataset's list of clips are. datasets: where each dataset keeps them.
+splitting, audit, plan: which clip goes where, what is told of it, what `prepare` settles first.
+media: from a file to frames and spectrograms. cache: the arrays in one HDF5 file. loading: a split
+of the cache on a device.
+"""

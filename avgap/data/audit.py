@@ -13,8 +13,8 @@ from itertools import combinations
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from avgap.data import mediastate
 from avgap.data.clip import Listing
+from avgap.data.media import fingerprint
 from avgap.settings import SPLITS
 
 _SHOWN = 3
@@ -159,7 +159,7 @@ def _sources(rows: Sequence[Sample]) -> dict[str, dict[str, int]]:
 def _duplicates(rows: Sequence[Sample]) -> list[list[str]]:
     same: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
     for row in rows:
-        if files := mediastate.parse(row.meta.get(mediastate.COLUMN, "")):
+        if files := fingerprint.parse(row.meta.get(fingerprint.COLUMN, "")):
             rest = (row.meta.get(name) for name in ("start", "end", "image"))
             same[(*(file.sha256 for file in files), *rest)].append(f"{row.split}/{row.id}")
     return [group for group in same.values() if len(group) > 1]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from avgap.errors import InputError
 from avgap.settings import SPLITS
@@ -16,8 +16,6 @@ from avgap.text import nearest, shorten
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_K = TypeVar("_K", bound=Hashable)
 
 
 class MediaError(Exception):
@@ -134,62 +132,3 @@ def _can_be_stored(text: str) -> bool:
 def _meant(name: str, known: Iterable[str]) -> str:
     like = nearest(name, known)
     return "" if like is None else f" (did you mean {like!r}?)"
-
-
-def divide(clips: Sequence[Clip], fraction: float, seed: int) -> tuple[list[Clip], bool]:
-    """Give every clip a split: the source's, and where it has no val a stratified share of train.
-
-    Returns the clips in their order and whether they were divided. The choice depends on the ids
-    and the seed alone, not on the table's order.
-    """
-    named = [replace(clip, split=clip.split or "train") for clip in clips]
-    if fraction == 0 or any(clip.split == "val" for clip in named):
-        return named, False
-    pool = {clip.id: clip.label for clip in named if clip.split == "train"}
-    chosen = stratified(pool, fraction, seed, "val")
-    return [replace(c, split="val") if c.id in chosen else c for c in named], True
-
-
-def stratified(strata: Mapping[str, _K], share: float, seed: int, purpose: str) -> set[str]:
-    """Choose round(share · N) of N ids, as evenly over their strata as whole numbers allow.
-
-    Which ones depends on the ids, the seed and the purpose, not on the order given.
-    """
-    import numpy as np
-
-    members: dict[str, list[str]] = defaultdict(list)
-    for id, stratum in strata.items():
-        members[repr(stratum)].append(id)
-    names = sorted(members)
-    exact = {name: share * len(members[name]) for name in names}
-    quota = {name: int(exact[name]) for name in names}
-    left = round(share * len(strata)) - sum(quota.values())
-    for name in sorted(names, key=lambda name: (quota[name] - exact[name], name))[: max(left, 0)]:
-        quota[name] += 1
-    chosen: set[str] = set()
-    for number, name in enumerate(names):
-        generator = np.random.default_rng([seed, number, *purpose.encode()])
-        order = generator.permutation(len(members[name]))
-        ordered = sorted(members[name])
-        chosen.update(ordered[i] for i in order[: quota[name]].tolist())
-    return chosen
-
-
-def limited(clips: Sequence[Clip], limit: int) -> list[Clip]:
-    """At most limit clips of each split, in their order: the first of every class, the second…
-
-    So a small trial of a table sorted by class still holds every class.
-    """
-    queues: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for clip in clips:
-        queues[clip.split, clip.label].append(clip.id)
-    kept: set[str] = set()
-    for split in SPLITS:
-        ranked = sorted(
-            (rank, number, id)
-            for number, (key, ids) in enumerate(queues.items())
-            if key[0] == split
-            for rank, id in enumerate(ids)
-        )
-        kept.update(id for _, _, id in ranked[:limit])
-    return [clip for clip in clips if clip.id in kept]

@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from avgap import artifact
 from avgap.artifact import Question
-from avgap.data import DATASETS, FILES, mediastate
-from avgap.data.audio import check_recipe
 from avgap.data.audit import Audit, Sample, audit, compare_counts
-from avgap.data.cache import FORMAT, Header
-from avgap.data.clip import Clip, Listing, check, divide, limited
-from avgap.data.corrupt import Corruption, choose, parse
-from avgap.data.division import into_splits
-from avgap.data.sampling import frame_rate
-from avgap.data.shard import Shard
+from avgap.data.cache.reader import FORMAT, Header
+from avgap.data.cache.shards import Shard
+from avgap.data.clip import Clip, Listing, check
+from avgap.data.datasets import DATASETS, FILES
+from avgap.data.media import fingerprint
+from avgap.data.media.corrupt import Corruption, choose, parse
+from avgap.data.media.sampling import frame_rate
+from avgap.data.media.spectrogram import check_recipe
+from avgap.data.splitting import divide, into_splits, limited
 from avgap.errors import InputError, UsageError, unknown
 from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
 
@@ -72,7 +73,7 @@ class Plan:
         return artifact.digest(
             *(clip.id, clip.start, clip.end),
             given_digest(clip),
-            [[str(path.absolute()), *mediastate.state(path)] for path in mediastate.paths(clip)],
+            [[str(path.absolute()), *fingerprint.state(path)] for path in fingerprint.paths(clip)],
             parameters(self.header.audio_recipe),
             parameters(self.header.frame_recipe),
             *(self.options.decoder, self.options.keep_sound),
@@ -209,7 +210,7 @@ def _source_digest(clips: Sequence[Clip]) -> str:
         [
             *(clip.id, clip.label, clip.split, clip.start, clip.end, clip.meta["corrupt"]),
             [
-                None if path is None else mediastate.state(path).size
+                None if path is None else fingerprint.state(path).size
                 for path in (clip.video, clip.audio)
             ],
             given_digest(clip),

@@ -92,7 +92,7 @@ def _splits(inputs: Mapping[str, str]) -> list[str]:
 
 def _missing(cache: Path) -> list[str]:
     """The clips that may be unreadable: as many as are not in the cache."""
-    from avgap.data.cache import open_cache
+    from avgap.data.cache.reader import open_cache
 
     count = len(open_cache(cache).missing)
     return ["--allow-missing", str(count)] if count else []

@@ -79,7 +79,7 @@ def _origin(path: Path, stamp: Stamp) -> str:
 
 
 def _digest_of_cache(path: Path) -> str:
-    from avgap.data.cache import digest_of_file
+    from avgap.data.cache.reader import digest_of_file
 
     return digest_of_file(path)
 

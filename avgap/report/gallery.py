@@ -19,7 +19,7 @@ from avgap.report.pictures import HEIGHT, picture_of_spectrogram, png_uri, strip
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from avgap.data.cache import Cache
+    from avgap.data.cache.reader import Cache
 
 MANY = 12  # samples of the side with the larger gaps
 FEW = 6  # of the other

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avgap.data.playback import RATE
+from avgap.data.media.playback import RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

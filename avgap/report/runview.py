@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from avgap import console
 from avgap.artifact.gaps import Gaps
-from avgap.data.cache import Cache, open_cache
+from avgap.data.cache.reader import Cache, open_cache
 from avgap.errors import InputError
 from avgap.mixture.model import Mixture
 from avgap.report import gallery

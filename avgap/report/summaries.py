@@ -18,7 +18,7 @@ from avgap.mixture.verdict import histogram, verdict
 from avgap.settings import MODALITIES
 
 if TYPE_CHECKING:
-    from avgap.data.cache import Cache
+    from avgap.data.cache.reader import Cache
 
 
 class Summary(NamedTuple):
@@ -29,7 +29,7 @@ class Summary(NamedTuple):
 
 
 def _cache(path: Path) -> Summary:
-    from avgap.data.cache import open_cache
+    from avgap.data.cache.reader import open_cache
 
     cache = open_cache(path)
     audit = cache.audit()

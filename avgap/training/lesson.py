@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from avgap.data.augment import Crops, cropped_frames, draw_crops, whole_frames
-from avgap.data.resident import Part, Resident, batches
+from avgap.data.loading.augment import Crops, cropped_frames, draw_crops, whole_frames
+from avgap.data.loading.resident import Part, Resident, batches
 from avgap.methods import Batch
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from avgap import distributed
 from avgap.artifact.checkpoint import Progress
 from avgap.console import Epochs, notice
-from avgap.data.augment import Crops
-from avgap.data.resident import Resident, batches, generator, make_room
+from avgap.data.loading.augment import Crops
+from avgap.data.loading.resident import Resident, batches, generator, make_room
 from avgap.device import memory_told
 from avgap.errors import InputError
 from avgap.inference import predict

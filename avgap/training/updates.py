@@ -11,8 +11,8 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from avgap import distributed
-from avgap.data.augment import Crops
-from avgap.data.resident import Part
+from avgap.data.loading.augment import Crops
+from avgap.data.loading.resident import Part
 from avgap.device import autocast
 from avgap.errors import UsageError
 from avgap.methods import Batch, Loss, Method, Now

@@ -22,8 +22,8 @@ import arms
 import numpy as np
 
 from avgap import artifact
-from avgap.data.cache import Header, open_cache
-from avgap.data.cache_writer import write_cache
+from avgap.data.cache.reader import Header, open_cache
+from avgap.data.cache.writer import write_cache
 from avgap.settings import AudioRecipe, FrameRecipe
 
 HEADER = Header("csv", tuple("abcdef"), True, AudioRecipe(), FrameRecipe())

@@ -24,10 +24,10 @@ import peer
 import torch
 from PIL import Image
 
-from avgap.data import decode
-from avgap.data.cache import open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.data.clip import Clip
-from avgap.data.resident import batches, generator, resident
+from avgap.data.loading.resident import batches, generator, resident
+from avgap.data.media import decode
 from avgap.settings import AudioRecipe, FrameRecipe
 
 BATCH = 64

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from avgap import console
-from avgap.data.augment import whole_frames
-from avgap.data.resident import InMemory, Resident
+from avgap.data.loading.augment import whole_frames
+from avgap.data.loading.resident import InMemory, Resident
 from avgap.device import autocast, choose_device, place
 from avgap.gaps import GapPass, measure
 from avgap.models import Description, build

@@ -24,8 +24,8 @@ import torch
 
 from avgap import artifact, console
 from avgap.baseline import baseline
-from avgap.data.cache import Header
-from avgap.data.cache_writer import write_cache
+from avgap.data.cache.reader import Header
+from avgap.data.cache.writer import write_cache
 from avgap.methods.registry import METHODS
 from avgap.settings import AudioRecipe, FrameRecipe, Network, Training
 

@@ -23,11 +23,11 @@ import cv2
 import librosa
 import numpy as np
 
-from avgap.data import audio, decode, video
-from avgap.data.cache import Header, open_cache
-from avgap.data.cache_writer import write_cache
+from avgap.data.cache.parts import Parts
+from avgap.data.cache.reader import Header, open_cache
+from avgap.data.cache.writer import write_cache
 from avgap.data.clip import Clip
-from avgap.data.parts import Parts
+from avgap.data.media import decode, frames, spectrogram
 from avgap.settings import AudioRecipe, FrameRecipe
 
 HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def check(table: Path, cache: Path, peer: Path) -> None:
         read = [capture.read()[1] for _ in range(75)]
         # The middles of three parts of 2.5 s at 30 frames per second: frames 12, 37 and 62.
         for frame, number in zip(split.visual[row], (12, 37, 62), strict=True):
-            picture = video.resize(np.ascontiguousarray(read[number][..., ::-1]), 256)
+            picture = frames.resize(np.ascontiguousarray(read[number][..., ::-1]), 256)
             assert np.abs(picture.astype(float) - frame).mean() < 3, f"{id}: other frames"
 
 
@@ -87,7 +87,7 @@ def shares(table: Path) -> dict[str, float]:
 
         return run
 
-    originals = (video, "resize"), (audio, "spectrogram"), (librosa, "resample")
+    originals = (frames, "resize"), (spectrogram, "spectrogram"), (librosa, "resample")
     decode.decode(there[0], job)
     before = [getattr(module, name) for module, name in originals]
     for (module, name), work in zip(originals, before, strict=True):

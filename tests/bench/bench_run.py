@@ -25,8 +25,8 @@ import arms
 import numpy as np
 
 from avgap import artifact
-from avgap.data.cache import Header
-from avgap.data.cache_writer import write_cache
+from avgap.data.cache.reader import Header
+from avgap.data.cache.writer import write_cache
 from avgap.settings import AudioRecipe, FrameRecipe
 
 

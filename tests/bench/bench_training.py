@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 
 from avgap import console
 from avgap.artifact.checkpoint import Progress
-from avgap.data.resident import InMemory, Resident
+from avgap.data.loading.resident import InMemory, Resident
 from avgap.device import choose_device, place
 from avgap.methods.concat import Concat
 from avgap.models import Description, build
@@ -120,7 +120,7 @@ class Ours:
 
 def same_loss(data: Resident, encoder: str, size: int, device: torch.device) -> float:
     """How far avgap's first loss is from the peers' on the same batch of whole frames."""
-    from avgap.data.augment import whole_frames
+    from avgap.data.loading.augment import whole_frames
 
     model = network(data, encoder, size, device)
     n = min(BATCH, len(data))

@@ -15,8 +15,8 @@ from conftest import make_cache
 from avgap.adapt import adapt
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.baseline import baseline
-from avgap.data.cache import open_cache
-from avgap.data.resident import Part, batches, resident
+from avgap.data.cache.reader import open_cache
+from avgap.data.loading.resident import Part, batches, resident
 from avgap.gaps import gaps
 from avgap.settings import Adaptive, Network, Running, Training
 from avgap.trainingfolder import Folder
@@ -183,7 +183,7 @@ def test_two_gpus_train_as_one_does(cache: Path, tmp_path: Path) -> None:
 def test_a_split_of_exactly_one_slab_lies_on_the_gpu(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("avgap.data.resident._SLAB", 60)
+    monkeypatch.setattr("avgap.data.loading.resident._SLAB", 60)
     data = resident(open_cache(cache), "train", torch.device("cuda"), "device")
     (part,) = batches(data, [torch.arange(60)])
     assert part.audio.device.type == part.visual.device.type == "cuda"
