@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from avgap.adaptiveloss import AdaptiveLoss
     from avgap.artifact.checkpoint import load_checkpoint
     from avgap.artifact.gaps import Gaps, read_gaps
     from avgap.data.cache.reader import Cache, open_cache
+    from avgap.methods.adaptiveloss import AdaptiveLoss
     from avgap.mixture.fit import fit_mixture
     from avgap.mixture.model import Mixture
     from avgap.models.scores import modality_gap
@@ -30,7 +30,7 @@ __all__ = [
 
 # Imported on first use, so that `import avgap` and `avgap --help` stay light.
 _HOMES = {
-    "AdaptiveLoss": "avgap.adaptiveloss",
+    "AdaptiveLoss": "avgap.methods.adaptiveloss",
     "Cache": "avgap.data.cache.reader",
     "Gaps": "avgap.artifact.gaps",
     "Mixture": "avgap.mixture.model",

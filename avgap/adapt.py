@@ -14,16 +14,24 @@ from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.data.cache.reader import Cache, open_cache
-from avgap.device import choose_device
-from avgap.distributed import from_first
 from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import GapPass
 from avgap.methods import Method, adaptive
-from avgap.run import Trained, folder_done, load_stage, make_trainee, resolve, resume, trained
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
 from avgap.training import Stage, Trainee, restore, train
-from avgap.trainingfolder import Folder
+from avgap.training.device import choose_device
+from avgap.training.distributed import from_first
+from avgap.training.folder import Folder
+from avgap.training.run import (
+    Trained,
+    folder_done,
+    load_stage,
+    make_trainee,
+    resolve,
+    resume,
+    trained,
+)
 from avgap.warmup import LOSSES
 
 # Above this weight of the imbalanced components, Eq. 10 classifies fewer than half of the samples.

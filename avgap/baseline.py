@@ -7,8 +7,8 @@ from pathlib import Path
 
 from avgap import console
 from avgap.methods.registry import METHODS, choose, settings_of, text_of
-from avgap.run import Trained, from_scratch
 from avgap.settings import Network, Running, Training, parameters
+from avgap.training.run import Trained, from_scratch
 
 _DEFAULT = Running()
 # The settings of methods that name the first epoch, from 0, in which they are more than their loss.

@@ -16,13 +16,13 @@ from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
 from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
 from avgap.data.cache.reader import open_cache
 from avgap.data.loading.resident import Resident, resident
-from avgap.device import choose_device, choose_precision, memory_told, place
-from avgap.distributed import from_first, losses_told
 from avgap.errors import InputError
-from avgap.inference import predict, predict_together
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import modality_gap, true_class_prob
 from avgap.settings import INFERENCE_BATCH_SIZE
+from avgap.training.device import choose_device, choose_precision, memory_told, place
+from avgap.training.distributed import from_first, losses_told
+from avgap.training.inference import predict, predict_together
 
 _COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for
 

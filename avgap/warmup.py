@@ -7,8 +7,8 @@ from pathlib import Path
 from avgap.methods import Method
 from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint
-from avgap.run import Trained, from_scratch
 from avgap.settings import Network, Running, Training
+from avgap.training.run import Trained, from_scratch
 
 # A warm-up loss: joint is the paper's Eq. 7, fused the concatenation baseline's L_MM alone.
 LOSSES: dict[str, Method] = {"joint": Joint(), "fused": Concat()}

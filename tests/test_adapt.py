@@ -19,7 +19,7 @@ from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.settings import PRESETS, Adaptive, Fit, Network, Training
-from avgap.trainingfolder import Folder
+from avgap.training.folder import Folder
 from avgap.warmup import warmup
 
 

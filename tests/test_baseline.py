@@ -97,7 +97,7 @@ def test_gaps_and_evaluate_read_its_checkpoint(trained, name, tmp_path):
 def test_a_run_that_is_killed_goes_on_to_the_weights_of_one_that_is_not(
     cache, tmp_path, monkeypatch, name
 ):
-    from avgap.trainingfolder import Folder
+    from avgap.training.folder import Folder
 
     whole = read_checkpoint(run(name, cache, tmp_path / "whole"))
     saved = Folder.save

@@ -88,7 +88,7 @@ def test_a_run_broken_between_epochs_ends_with_the_weights_of_an_unbroken_one(
 ) -> None:
     options = {"optimizer": optimizer, "augment": augment}
     whole = run(cache, tmp_path / "whole", **options)
-    from avgap.trainingfolder import Folder
+    from avgap.training.folder import Folder
 
     saved = Folder.save
 

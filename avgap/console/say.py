@@ -160,6 +160,6 @@ def warn(text: str) -> None:
 
 def error(failure: AvgapError) -> None:
     """Print an error with its particulars and what to try; once, if several processes meet it."""
-    distributed = sys.modules.get("avgap.distributed")
+    distributed = sys.modules.get("avgap.training.distributed")
     if distributed is None or distributed.tells(str(failure)):
         _say(f"error: {failure}")

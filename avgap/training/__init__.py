@@ -1,7 +1,7 @@
 """The one loop, for every method and every phase: what an epoch is, and how its steps are made.
 
 loop: epochs, validation, the record. updates: one batch, eager or as a CUDA graph. optimizer,
-schedule, timing: what their names say. lesson: the data as a method sees it between epochs.
+timing: what their names say. batches: the data as a method sees it between epochs.
 """
 
 from avgap.training.loop import Stage, Trainee, train

@@ -12,20 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avgap import distributed
 from avgap.artifact.checkpoint import Progress
 from avgap.console import Epochs, notice
 from avgap.data.loading.augment import Crops
 from avgap.data.loading.resident import Resident, batches, generator, make_room
-from avgap.device import memory_told
 from avgap.errors import InputError
-from avgap.inference import predict
 from avgap.methods import Epoch, Method, Now
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
-from avgap.training.lesson import Lesson
-from avgap.training.optimizer import make_optimizer, set_rate
-from avgap.training.schedule import learning_rate
+from avgap.training import distributed
+from avgap.training.batches import Lesson
+from avgap.training.device import memory_told
+from avgap.training.inference import predict
+from avgap.training.optimizer import learning_rate, make_optimizer, set_rate
 from avgap.training.timing import Stopwatch, peak_memory
 from avgap.training.updates import Updates
 

@@ -1,7 +1,8 @@
-"""The optimizer of a run: made, given the rate of an epoch, saved and restored on any device."""
+"""The optimizer of a run and its learning rate: made, changed by epoch, saved and restored."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -36,6 +37,20 @@ def make_optimizer(model: nn.Module, settings: Training, *, capturable: bool = F
     return torch.optim.SGD(
         weights, lr=rate, momentum=settings.momentum, weight_decay=decay, **options
     )
+
+
+def learning_rate(settings: Training, epoch: int, epochs: int) -> float:
+    """The learning rate of an epoch, 0-based within the phase, which has `epochs` of them.
+
+    constant: settings.learning_rate. step: times lr_decay after every lr_step epochs. cosine: down
+    to zero at the end of the phase (Loshchilov and Hutter 2017, without restarts).
+    """
+    rate = settings.learning_rate
+    if settings.lr_schedule == "step":
+        return rate * settings.lr_decay ** (epoch // settings.lr_step)
+    if settings.lr_schedule == "cosine":
+        return rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
+    return rate
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

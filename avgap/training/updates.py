@@ -10,15 +10,15 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
-from avgap import distributed
 from avgap.data.loading.augment import Crops
 from avgap.data.loading.resident import Part
-from avgap.device import autocast
 from avgap.errors import UsageError
 from avgap.methods import Batch, Loss, Method, Now
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import Training
-from avgap.training.lesson import augmented
+from avgap.training import distributed
+from avgap.training.batches import augmented
+from avgap.training.device import autocast
 from avgap.training.timing import Stopwatch
 
 _EAGER_STEPS = 3  # before a capture: libraries choose their kernels, the optimizer its moments

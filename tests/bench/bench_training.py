@@ -31,12 +31,12 @@ from torch.nn.functional import cross_entropy
 from avgap import console
 from avgap.artifact.checkpoint import Progress
 from avgap.data.loading.resident import InMemory, Resident
-from avgap.device import choose_device, place
 from avgap.methods.concat import Concat
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.settings import Running, Training
 from avgap.training import Stage, Trainee, make_optimizer, train
+from avgap.training.device import choose_device, place
 
 BATCH, RATE, SECONDS = 64, 22050, 3
 CACHED = 256  # px, of avgap's stored frames

@@ -19,7 +19,7 @@ from avgap.data.cache.reader import open_cache
 from avgap.data.loading.resident import Part, batches, resident
 from avgap.gaps import gaps
 from avgap.settings import Adaptive, Network, Running, Training
-from avgap.trainingfolder import Folder
+from avgap.training.folder import Folder
 from avgap.warmup import warmup
 
 SMALL, RESNET = Network("small", "small"), Network("resnet18", "resnet18")

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch.utils import _pytree
 
-from avgap import artifact, distributed
+from avgap import artifact
 from avgap.artifact import Question, Stamp
 from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, save_checkpoint, settle_checkpoint
 from avgap.errors import OutputError
-from avgap.eventfiles import event_writer
 from avgap.models import Description
-from avgap.training import Trainee, state_of
+from avgap.training import Trainee, distributed, state_of
+from avgap.training.tensorboard import event_writer
 
 
 @dataclass

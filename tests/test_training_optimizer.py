@@ -9,8 +9,7 @@ import torch
 
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.settings import Network, Training
-from avgap.training.optimizer import make_optimizer, restore, set_rate, state_of
-from avgap.training.schedule import learning_rate
+from avgap.training.optimizer import learning_rate, make_optimizer, restore, set_rate, state_of
 from avgap.warmup import warmup
 
 

@@ -11,12 +11,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from avgap import artifact, console, distributed
+from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, read_checkpoint, visual_input
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.loading.resident import Resident, resident
-from avgap.device import (
+from avgap.errors import UsageError
+from avgap.methods import Method
+from avgap.models import Description, build
+from avgap.models.audiovisual import AudioVisual, Statistics
+from avgap.settings import Network, Running, Training, parameters
+from avgap.training import Stage, Trainee, distributed, make_optimizer, restore, train
+from avgap.training.device import (
     choose_device,
     choose_precision,
     in_words,
@@ -24,13 +30,7 @@ from avgap.device import (
     place,
     set_numerics,
 )
-from avgap.errors import UsageError
-from avgap.methods import Method
-from avgap.models import Description, build
-from avgap.models.audiovisual import AudioVisual, Statistics
-from avgap.settings import Network, Running, Training, parameters
-from avgap.training import Stage, Trainee, make_optimizer, restore, train
-from avgap.trainingfolder import Folder
+from avgap.training.folder import Folder
 
 # Compiling two ResNet-18 takes about 70 s and saves about 1 ms of a step.
 _PAYS = 70_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from avgap.errors import InputError
-from avgap.eventfiles import event_writer, scalars
+from avgap.training.tensorboard import event_writer, scalars
 
 RECORD = {
     "loss": 1.5,

@@ -12,8 +12,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from avgap import distributed
 from avgap.errors import InputError, UsageError
+from avgap.training import distributed
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 Model = TypeVar("Model", bound=nn.Module)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from avgap import distributed
 from avgap.data.loading.augment import whole_frames
 from avgap.data.loading.resident import Resident, stretches
-from avgap.device import autocast
 from avgap.models.audiovisual import AudioVisual, Logits
+from avgap.training import distributed
+from avgap.training.device import autocast
 
 
 @torch.inference_mode()

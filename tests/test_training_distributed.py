@@ -14,7 +14,6 @@ import pytest
 import torch
 from conftest import make_cache
 
-from avgap import distributed
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import read_checkpoint
@@ -22,6 +21,7 @@ from avgap.baseline import baseline
 from avgap.evaluate import evaluate
 from avgap.gaps import gaps
 from avgap.settings import Adaptive, Network, Training
+from avgap.training import distributed
 from avgap.warmup import warmup
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -30,7 +30,7 @@ STAGES = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_distributed import all_stages
+from test_training_distributed import all_stages
 all_stages(Path({cache!r}), Path({out!r}))
 """
 
