@@ -16,12 +16,12 @@ from conftest import make_cache
 
 from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
 from avgap.baseline import baseline, listing
+from avgap.cli.options import MethodName
 from avgap.data.cache.reader import open_cache
 from avgap.errors import InputError, OutputError, UsageError
 from avgap.evaluate import evaluate
 from avgap.gaps import gaps
 from avgap.methods.registry import METHODS, choose, settings_of, text_of
-from avgap.options import MethodName
 from avgap.prepare import prepare
 from avgap.settings import BASELINE_EPOCHS, Network, Running, Training
 

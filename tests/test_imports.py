@@ -28,7 +28,7 @@ HEAVY |= {"numpy", "jinja2", "PIL", "pebble", "rich.console"}
 # From the top to the bottom: a module may import what stands below it.
 LAYERS = [
     {"cli", "__main__"},
-    {"options", "demo"},
+    {"demo"},
     {"adapt", "baseline"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
     {"fitgmm", "gaps", "predictions"},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import finished, given, suggest_evaluate
 from avgap.errors import UsageError
 from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running, Training, parameters

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import finished, suggest_evaluate
 from avgap.cli.scratch import FromScratch, from_scratch
 from avgap.settings import BASELINE_EPOCHS

@@ -7,7 +7,8 @@ import io
 import shlex
 from pathlib import Path
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 
 
 def demo(

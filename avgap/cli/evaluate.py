@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
 from avgap.errors import UsageError
 from avgap.settings import INFERENCE_BATCH_SIZE

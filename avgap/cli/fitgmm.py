@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
 from avgap.errors import UsageError
 from avgap.settings import Fit

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import STDOUT, command_line, finished, given, one_result
 from avgap.errors import UsageError
 from avgap.settings import INFERENCE_BATCH_SIZE

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import command_line, finished
 
 

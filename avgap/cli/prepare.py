@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import command_line, finished
 from avgap.settings import AUDIO_RECIPES, FrameRecipe, override
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import STDOUT, command_line, one_result
 from avgap.errors import UsageError
 

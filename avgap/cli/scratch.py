@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from avgap import options
+from avgap.cli import options
 from avgap.settings import Network, Running, Training
 
 _LAST = ("force", "as_json", "quiet")  # options of every command, at the end of its help

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from avgap import console, options
+from avgap import console
+from avgap.cli import options
 from avgap.cli.common import command_line, finished
 from avgap.cli.scratch import FromScratch, from_scratch
 from avgap.settings import Training

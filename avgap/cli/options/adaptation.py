@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from avgap.options.common import OUT
+from avgap.cli.options.common import OUT
 
 _MIX, _LOSS = "Mixture", "Adaptive loss (Eq. 10)"
 Components = Annotated[

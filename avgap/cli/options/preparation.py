@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from avgap.options.common import FRONT, RUN
+from avgap.cli.options.common import FRONT, RUN
 from avgap.settings import AUDIO_RECIPES
 
 Splits = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from avgap.options.common import RUN, TRAIN
+from avgap.cli.options.common import RUN, TRAIN
 
 Epochs = Annotated[int, Option(min=1, help="Epochs.", rich_help_panel=TRAIN)]
 WarmupLoss = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from avgap.options.common import OUT
+from avgap.cli.options.common import OUT
 
 ReportOutput = Annotated[
     str | None,
