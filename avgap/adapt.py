@@ -16,13 +16,13 @@ from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
-from avgap.gaps import GapPass
 from avgap.methods import Method, adaptive
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
 from avgap.training import Stage, Trainee, restore, train
 from avgap.training.device import choose_device
 from avgap.training.distributed import from_first
 from avgap.training.folder import Folder
+from avgap.training.measure import GapPass
 from avgap.training.run import (
     Trained,
     folder_done,

@@ -16,11 +16,11 @@ from avgap.artifact.gaps import Gaps, holds_logits
 from avgap.artifact.metrics import TITLES, read_metrics
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.loading.resident import resident
-from avgap.gaps import GapPass, measure
 from avgap.metrics import summarise
 from avgap.settings import INFERENCE_BATCH_SIZE, MODALITIES
 from avgap.training.device import choose_device, choose_precision, place
 from avgap.training.distributed import from_first
+from avgap.training.measure import GapPass, measure
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,22 @@
-"""③ The modality gap of every sample: checkpoint and cache → gaps.h5. Eq. 4 and 6."""
+"""③ The modality gap of every sample: Eq. 4 and 6. Of a checkpoint on a cache, or of any scores.
+
+torch is imported for a checkpoint alone: scores are numpy's.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from avgap import artifact, console
+from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
 from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
-from avgap.data.cache.reader import open_cache
-from avgap.data.loading.resident import Resident, resident
+from avgap.artifact.predictions import ScoreFile, read_scores
+from avgap.artifact.scores import Scores, checked, gaps_of
 from avgap.errors import InputError
-from avgap.models.audiovisual import AudioVisual
-from avgap.models.scores import modality_gap, true_class_prob
 from avgap.settings import INFERENCE_BATCH_SIZE
-from avgap.training.device import choose_device, choose_precision, memory_told, place
-from avgap.training.distributed import from_first, losses_told
-from avgap.training.inference import predict, predict_together
-
-_COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for
 
 
 def gaps(
@@ -40,6 +32,12 @@ def gaps(
     force: bool = False,
 ) -> Collected:
     """Measure the gap of every sample of a split. Raises UsageError, InputError, OutputError."""
+    from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
+    from avgap.data.cache.reader import open_cache
+    from avgap.data.loading.resident import resident
+    from avgap.training.device import choose_device, choose_precision, place
+    from avgap.training.measure import GapPass
+
     expect_room(output, logits=logits)
     device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
@@ -62,95 +60,66 @@ def gaps(
     return pass_.run(model, data, checkpoint.description.image_size, output)
 
 
-@dataclass(frozen=True)
-class GapPass:
-    """One pass that measures gaps: what it asks, apart from the model. `adapt` uses it, too."""
+def gaps_of_predictions(
+    path: Path, output: str | Path, *, logits: bool = False, force: bool = False
+) -> Collected:
+    """Write the table of gaps of a file of scores (docs/formats.md, "Predictions").
 
-    inputs: dict[str, str]
-    hints: dict[str, str]
-    split: str = "train"
-    logits: bool = False
-    precision: str = "fp32"
-    batch_size: int = INFERENCE_BATCH_SIZE
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What of the options can change the answer."""
-        return {"split": self.split, "logits": self.logits, "precision": self.precision}
-
-    def settle(self, output: str | Path, *, force: bool) -> Gaps | None:
-        """The table at output when it answers this question already. Raises OutputError."""
-        if str(output) == STANDARD_STREAM:
-            return None
-        return from_first(lambda: self._settle(Path(output), force))
-
-    def _settle(self, output: Path, force: bool) -> Gaps | None:
-        question = Question("avgap.gaps", self.inputs, self.parameters)
-        stamp = artifact.settle(output, question, force=force)
-        if stamp is None:
-            return None
-        return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
-
-    def run(
-        self, model: AudioVisual, data: Resident, image_size: int, output: str | Path
-    ) -> Collected:
-        """Measure the samples of data with model and write the table (unless output is "-")."""
-        started = time.monotonic()
-        table = measure(model, data, image_size, self)
-        if self.precision == "bf16":
-            console.notice(_rounding(table, model, data, image_size))
-        return self.write(table, data.device, started, output)
-
-    def write(
-        self, table: Gaps, device: torch.device, started: float, output: str | Path
-    ) -> Collected:
-        """Write a table that was measured, with the logits where they are asked for."""
-        table = table if self.logits else table.without_logits()
-        stamp = Stamp(
-            "avgap.gaps",
-            table.digest(),
-            self.inputs,
-            self.parameters,
-            artifact.provenance(started, str(device)),
-            self.hints,
-        )
-        table = replace(table, stamp=stamp)
-        if str(output) != STANDARD_STREAM:
-            from_first(lambda: write_gaps(Path(output), table))
-        return Collected(table, str(output), up_to_date=False)
-
-
-def _rounding(table: Gaps, model: AudioVisual, data: Resident, image_size: int) -> str:
-    """How far the bf16 gaps of a table are from those in fp32, over its first samples."""
-    rows = range(min(len(data), _COMPARED))
-    exact = predict(model, data, image_size, INFERENCE_BATCH_SIZE, "fp32", rows)
-    label = data.label[: len(rows)]
-    gap = modality_gap(exact.audio.double(), exact.visual.double(), label).cpu().numpy()
-    distance = np.abs(table.gap[: len(rows)] - gap)
-    return (
-        f"bf16 moves the gap by {distance.mean():.2g} on average, 99 of 100 by less than "
-        f"{np.quantile(distance, 0.99):.2g} (of {len(rows):,} samples, against fp32)"
-    )
-
-
-def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPass) -> Gaps:
-    """The gaps of the samples of data, float64 from fp32 logits, in cache order.
-
-    Raises InputError with the ids of samples whose logits are not finite.
+    logits: keep the logits in the table, too. Raises InputError: a file that cannot be read,
+    scores that cannot be used; UsageError: logits into a CSV; OutputError: output answers another
+    question.
     """
-    with losses_told(), memory_told(data.place, options.batch_size):
-        out = predict_together(model, data, image_size, options.batch_size, options.precision)
-    bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
-    if bad:
-        raise InputError(
-            f"the model gives logits that are not finite for {len(bad)} of {len(data)} samples",
-            [data.id[i] for i in bad[:10]],
-            "a checkpoint from before training diverged",
-        )
-    audio, visual = (true_class_prob(z.double(), data.label).cpu().numpy() for z in out[:2])
-    kept = {"fused": out.fused, "audio": out.audio, "visual": out.visual}
-    arrays: dict[str, Any] = {f"{n}_pred": z.argmax(dim=1).cpu().numpy() for n, z in kept.items()}
-    if options.logits:
-        arrays |= {f"{n}_logits": z.cpu().numpy() for n, z in kept.items()}
-    label = data.label.cpu().numpy()
-    return Gaps(audio - visual, list(data.id), label, audio, visual, **arrays)
+    expect_room(output, logits=logits)
+    started = time.monotonic()
+    file = read_scores(path)
+    scores = checked(file, path)
+    if logits and not {"audio_logits", "visual_logits"} <= scores.arrays.keys():
+        raise InputError(f"{path} holds no logits to keep", hint="without --logits")
+    question = _question(file, scores, logits)
+    if str(output) != STANDARD_STREAM:
+        there = _settle(Path(output), question, force=force)
+        if there is not None:
+            return Collected(there, str(output), up_to_date=True)
+    table = gaps_of(scores, logits=logits)
+    stamp = Stamp(
+        question.format,
+        table.digest(),
+        dict(question.inputs),
+        dict(question.parameters),
+        artifact.provenance(started),
+        _hints(file, path, output),
+    )
+    table = replace(table, stamp=stamp)
+    if str(output) != STANDARD_STREAM:
+        write_gaps(Path(output), table)
+    return Collected(table, str(output), up_to_date=False)
+
+
+def _settle(output: Path, question: Question, *, force: bool) -> Gaps | None:
+    stamp = artifact.settle(output, question, force=force)
+    if stamp is None:
+        return None
+    return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
+
+
+def _question(file: ScoreFile, scores: Scores, logits: bool) -> Question:
+    """What the table answers. Of a table by avgap, its cache, checkpoint and split are kept."""
+    inputs: dict[str, str] = {}
+    split: dict[str, Any] = {}
+    if file.stamp is None:
+        content = (scores.id, scores.label, scores.arrays, scores.predicted, scores.classes)
+        inputs["predictions"] = artifact.digest("predictions", *content)
+    else:
+        theirs = file.stamp
+        inputs = {n: d for n, d in theirs.inputs.items() if n in ("cache", "checkpoint")}
+        inputs["predictions"] = theirs.digest
+        split = {n: v for n, v in theirs.parameters.items() if n == "split"}
+    classes = None if scores.classes is None else list(scores.classes)
+    return Question("avgap.gaps", inputs, {**split, "logits": logits, "classes": classes})
+
+
+def _hints(file: ScoreFile, path: Path, output: str | Path) -> dict[str, str]:
+    """Where the scores lie, and what avgap made them from, seen from the folder of the output."""
+    theirs = {} if file.stamp is None else file.stamp.hints
+    places = {name: path.parent / place for name, place in theirs.items() if place}
+    return {n: artifact.hint(output, p) for n, p in {**places, "predictions": path}.items()}

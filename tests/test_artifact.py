@@ -12,10 +12,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from avgap.artifact.disk import Disk
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
+from avgap.artifact.disk import Disk
 from avgap.errors import InputError, OutputError
 
 

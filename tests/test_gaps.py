@@ -113,7 +113,7 @@ def test_a_device_without_room_is_told_with_what_to_try(
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate")
 
-    monkeypatch.setattr("avgap.gaps.predict_together", full)
+    monkeypatch.setattr("avgap.training.measure.predict_together", full)
     with pytest.raises(InputError, match="the device is out of memory") as caught:
         gaps(cache, checkpoint, tmp_path / "gaps.h5", batch_size=64)
     assert caught.value.hint == "--batch-size 32"

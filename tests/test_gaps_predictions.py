@@ -23,8 +23,8 @@ from avgap.artifact.arrays import texts
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.scores import true_class_prob
 from avgap.errors import InputError, OutputError
+from avgap.gaps import gaps_of_predictions
 from avgap.models import scores as torch_scores
-from avgap.predictions import gaps_of_predictions
 
 LN3 = math.log(3)
 # Two classes. Scores of the true class: audio 3/4, 1/2, 1/4; visual 1/2, 3/4, 1/4.

@@ -31,7 +31,7 @@ LAYERS = [
     {"demo"},
     {"adapt", "baseline"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
-    {"fitgmm", "gaps", "predictions"},
+    {"fitgmm", "gaps"},
     {"training", "figures"},
     {"methods"},
     {"data"},

@@ -1,4 +1,4 @@
-"""What scores by any model must satisfy before gaps are made of them. No torch."""
+"""Scores by any model: what they must satisfy, and the gaps that follow. Eq. 4 and 6. No torch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.artifact.arrays import in_words, texts
+from avgap.artifact.gaps import Gaps
 from avgap.artifact.predictions import SCORES, TEXT, ScoreFile
 from avgap.errors import InputError
+from avgap.settings import MODALITIES
 from avgap.text import natural_order, nearest, shorten
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ TOLERANCE = 5e-3
 _ROUNDING = 1e-6  # how far outside [0, 1] the softmax of float32 may lie
 _SHOWN = 10  # samples told for each kind of problem
 _DIGITS = 10  # of an index, at most
+_TINY = 1e-300  # zero has no logarithm
 _LARGE = 10.0**_DIGITS
 _NUMBER = re.compile(r"-?[0-9]+(\.0*)?")  # a class index as text; tables make 3.0 of 3
 
@@ -263,3 +266,49 @@ def _contradictions(ids: list[str], scores: Arrays, label: NDArray[np.int64] | N
             for i in np.flatnonzero(abs(stated - meant) > TOLERANCE)
         ]
     return lines
+
+
+# ---------------------------------------------------------------- the gaps
+
+
+def gaps_of(scores: Scores, *, logits: bool = False) -> Gaps:
+    """The gaps of N samples, in the order of their scores, without a stamp."""
+    audio, visual = _true_class(scores, "audio"), _true_class(scores, "visual")
+    arrays: dict[str, Any] = {**_predicted(scores), **scores.predicted}
+    if logits:
+        found = {name: scores.arrays[f"{name}_logits"] for name in ("audio", "visual")}
+        found["fused"] = scores.arrays.get("fused_logits", found["audio"] + found["visual"])
+        arrays |= {f"{name}_logits": z.astype(np.float32) for name, z in found.items()}
+    return Gaps(audio - visual, scores.id, scores.label, audio, visual, **arrays)
+
+
+def _true_class(scores: Scores, modality: str) -> NDArray[np.float64]:
+    """The score of the true class, (N,) in [0, 1]: as stated, else the softmax of the logits."""
+    prob, label = scores.arrays.get(f"{modality}_prob"), scores.label
+    if prob is None or prob.ndim == 2:
+        if label is None:
+            raise ValueError("scores of all classes are checked to have labels")
+        if prob is None:
+            return true_class_prob(scores.arrays[f"{modality}_logits"], label)
+        prob = prob[np.arange(len(label)), label]
+    return prob.astype(np.float64).clip(0, 1)
+
+
+def _predicted(scores: Scores) -> dict[str, NDArray[np.int64]]:
+    """The classes of the highest scores, (N,), of every modality that has scores of all classes.
+
+    Fused: from its own scores, else from the sum of the unimodal logits. The sum of log
+    probabilities has the same order: it differs by one constant in each sample.
+    """
+    logits = {name: _logits(scores, name) for name in MODALITIES}
+    if logits["fused"] is None and logits["audio"] is not None and logits["visual"] is not None:
+        logits["fused"] = logits["audio"] + logits["visual"]
+    return {f"{n}_pred": z.argmax(axis=1) for n, z in logits.items() if z is not None}
+
+
+def _logits(scores: Scores, modality: str) -> NDArray[Any] | None:
+    """The logits (N, M), or the logarithms of the probabilities; None where there are neither."""
+    logits, prob = (scores.arrays.get(f"{modality}_{kind}") for kind in ("logits", "prob"))
+    if logits is not None or prob is None or prob.ndim == 1:
+        return logits
+    return np.asarray(np.log(prob.astype(np.float64).clip(_TINY)))

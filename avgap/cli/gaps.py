@@ -47,7 +47,7 @@ def gaps(
 
     if predictions is not None:
         _alone(ctx, cache, checkpoint)
-        from avgap.predictions import gaps_of_predictions
+        from avgap.gaps import gaps_of_predictions
 
         result = gaps_of_predictions(predictions, output, logits=logits, force=force)
     elif cache is None or checkpoint is None:

@@ -22,11 +22,11 @@ import torch
 from avgap import console
 from avgap.data.loading.augment import whole_frames
 from avgap.data.loading.resident import InMemory, Resident
-from avgap.gaps import GapPass, measure
 from avgap.models import Description, build
 from avgap.models.audiovisual import Statistics
 from avgap.settings import INFERENCE_BATCH_SIZE
 from avgap.training.device import autocast, choose_device, place
+from avgap.training.measure import GapPass, measure
 
 SHAPE = 257, 188
 
