@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from avgap.methods import Batch, Epoch, Now
+from avgap.methods import Batch, Epoch, StepContext
 from avgap.models import Description, build
 
 CLASSES = ("a", "b", "c")
@@ -32,10 +32,10 @@ def batch(n=6, seed=0, encoder="small"):
     return Batch(audio, frames, label)
 
 
-def now(state=None, epoch=0, turn=0, seed=0):
-    """Now, of one process on the CPU."""
+def context(state=None, epoch=0, update=0, seed=0):
+    """StepContext, of one process on the CPU."""
     when = torch.tensor(float(epoch), dtype=torch.float64)
-    return Now(when, state or {}, torch.Generator().manual_seed(seed), turn)
+    return StepContext(when, state or {}, torch.Generator().manual_seed(seed), update)
 
 
 class Split:
@@ -69,11 +69,11 @@ def gradients(method, model, data, moment):
 
 
 def update(method, model, data, moment, optimizer):
-    """All turns of one update, as the loop makes them; gives the sum of the losses."""
+    """All updates of one batch, as the loop makes them; gives the sum of the losses."""
     total = 0.0
-    for turn in range(method.turns):
+    for number in range(method.updates_per_batch):
         optimizer.zero_grad(set_to_none=True)
-        turned = moment._replace(turn=turn)
+        turned = moment._replace(update=number)
         loss = method.step(model, data, turned)
         method.backward(model, loss, turned)
         optimizer.step()

@@ -14,7 +14,7 @@ def prepared(name):
     method = METHODS[name]()
     model = onestep.network(method.network)
     state = method.initial(model)
-    moment = onestep.now(state, epoch=7)
+    moment = onestep.context(state, epoch=7)
     data = onestep.batch(12)
     if name != "g-blending":
         method.start_epoch(model, onestep.epoch(7, data, onestep.batch(9)), moment)
@@ -30,13 +30,13 @@ def updated(method, model, data, moment):
 @pytest.mark.parametrize("name", METHODS)
 def test_no_step_waits_for_the_device(name, monkeypatch):
     method, model, data, moment = prepared(name)
-    for turn in range(method.turns):
-        turned = moment._replace(turn=turn)
+    for update in range(method.updates_per_batch):
+        context = moment._replace(update=update)
         with monkeypatch.context() as patch:
             onestep.forbid_waiting(patch)
             model.zero_grad(set_to_none=True)
-            loss = method.step(model, data, turned)
-            method.backward(model, loss, turned)
+            loss = method.step(model, data, context)
+            method.backward(model, loss, context)
         assert loss.total.shape == ()
         assert all(term.shape == () for term in loss.terms.values())
 
@@ -67,6 +67,6 @@ def test_a_method_draws_nothing_from_the_global_state(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_parameters_without_gradient_are_those_that_the_method_says(name):
     method, model, data, moment = prepared(name)
-    for turn in range(method.turns):
-        found = onestep.gradients(method, model, data, moment._replace(turn=turn))
+    for update in range(method.updates_per_batch):
+        found = onestep.gradients(method, model, data, moment._replace(update=update))
         assert any(gradient is None for gradient in found.values()) == method.partial

@@ -17,7 +17,7 @@ from avgap.console import Epochs, notice
 from avgap.data.loading.augment import Crops
 from avgap.data.loading.resident import Resident, batches, generator, make_room
 from avgap.errors import InputError
-from avgap.methods import Epoch, Method, Now
+from avgap.methods import Epoch, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
 from avgap.training import distributed
@@ -148,7 +148,7 @@ class _Loop:
         device = stage.device
         if not trainee.state:
             trainee.state = method.initial(trainee.model)
-        now = Now(
+        context = StepContext(
             torch.zeros((), dtype=torch.float64, device=device),
             trainee.state,
             torch.Generator(device),
@@ -167,7 +167,7 @@ class _Loop:
             method,
             stage.settings,
             stage.image_size,
-            now,
+            context,
             self.crops,
             capture=stage.graph,
             watch=self.watch,
@@ -192,8 +192,8 @@ class _Loop:
         """Renew in place what changes from epoch to epoch, and let the method look at the data."""
         stage, trainee, settings = self.stage, self.trainee, self.stage.settings
         number, epoch = trainee.progress.phase_epoch, trainee.progress.epoch
-        self.updates.now.epoch.fill_(number)
-        self.updates.now.generator.manual_seed(
+        self.updates.context.epoch.fill_(number)
+        self.updates.context.generator.manual_seed(
             generator("cpu", settings.seed, epoch, _METHOD).initial_seed()
         )
         if self.crops is not None:
@@ -206,7 +206,7 @@ class _Loop:
         self.method.start_epoch(
             trainee.model,
             Epoch(number, self.lesson, validation, lambda model: make_optimizer(model, settings)),
-            self.updates.now,
+            self.updates.context,
         )
         trainee.model.train()
 

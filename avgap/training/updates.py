@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from avgap.data.loading.augment import Crops
 from avgap.data.loading.resident import Part
 from avgap.errors import UsageError
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import Training
 from avgap.training import distributed
@@ -31,15 +31,15 @@ class _Step(nn.Module):
         super().__init__()
         self.model, self.method = model, method
 
-    def forward(self, batch: Batch, now: Now) -> Loss:
+    def forward(self, batch: Batch, context: StepContext) -> Loss:
         """The loss of a batch."""
-        return self.method.step(self.model, batch, now)
+        return self.method.step(self.model, batch, context)
 
 
 class Updates:
     """Updates a model batch by batch; sums of the loss and its terms stay on the device.
 
-    now, crops: renewed in place before each epoch, since a captured graph reads where they lie.
+    context, crops: renewed in place before each epoch, since a captured graph reads where they lie.
     capture: whether to capture the step once it has run a few times.
     """
 
@@ -50,7 +50,7 @@ class Updates:
         method: Method,
         settings: Training,
         image_size: int,
-        now: Now,
+        context: StepContext,
         crops: Crops | None,
         *,
         capture: bool,
@@ -59,7 +59,7 @@ class Updates:
     ) -> None:
         self._model, self._optimizer, self._method = model, optimizer, method
         self._settings, self._image_size = settings, image_size
-        self.now, self._crops, self._watch, self._tell = now, crops, watch, tell
+        self.context, self._crops, self._watch, self._tell = context, crops, watch, tell
         self._step: nn.Module = distribute(_Step(model, method), method)
         self._capture = capture and method.graph and distributed.size() == 1
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -88,7 +88,7 @@ class Updates:
     def _try_capture(self, part: Part, weight: float) -> bool:
         """Capture the update of a full batch, running nothing; where that fails, go on eagerly."""
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.now.generator)
+        graph.register_generator_state(self.context.generator)
         self._optimizer.zero_grad(set_to_none=True)  # gradients of the graph lie in its own memory
         running, self._watch.running = self._watch.running, False
         try:
@@ -101,8 +101,8 @@ class Updates:
         except RuntimeError as error:
             # A generator may go on believing that it is being captured.
             fresh = torch.Generator(part.label.device)
-            fresh.manual_seed(self.now.generator.initial_seed())
-            self.now = self.now._replace(generator=fresh)
+            fresh.manual_seed(self.context.generator.initial_seed())
+            self.context = self.context._replace(generator=fresh)
             self._tell(f"no CUDA graph of the step: {str(error).strip().splitlines()[0]}")
             self._capture = False
             return False
@@ -114,16 +114,16 @@ class Updates:
     def _update(self, part: Part, weight: float) -> None:
         batch = augmented(part, self._image_size, self._crops)
         self._watch.mark("data")
-        for turn in range(self._method.turns):
-            now = self.now._replace(turn=turn)
+        for update in range(self._method.updates_per_batch):
+            context = self.context._replace(update=update)
             if weight == 0:  # a process without a sample in this batch adds nothing to sums
-                now = now._replace(over_ranks=_nothing)
+                context = context._replace(over_ranks=_nothing)
             self._optimizer.zero_grad(set_to_none=True)
             with autocast(part.label.device, self._settings.precision):
-                loss = self._step(batch, now)
+                loss = self._step(batch, context)
             self._watch.mark("forward")
             share = loss if weight == 1 else loss._replace(total=loss.total * weight)
-            self._method.backward(self._model, share, now)
+            self._method.backward(self._model, share, context)
             if self._settings.clip is not None:
                 clip_grad_norm_(self._model.parameters(), self._settings.clip)
             self._watch.mark("backward")
