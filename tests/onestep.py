@@ -39,7 +39,7 @@ def context(state=None, epoch=0, update=0, seed=0):
 
 
 class Split:
-    """A batch as a split: `Samples`."""
+    """A batch as a split: `SplitView`."""
 
     def __init__(self, whole, size=4):
         self.whole, self.size, self.label = whole, size, whole.label
@@ -60,22 +60,22 @@ def epoch(number, train, validation=None, lr=0.01):
     )
 
 
-def gradients(method, model, data, moment):
+def gradients(method, model, data, context):
     """Every parameter's gradient after one backward pass, by name (None: it has none)."""
     model.zero_grad(set_to_none=True)
-    loss = method.step(model, data, moment)
-    method.backward(model, loss, moment)
+    loss = method.step(model, data, context)
+    method.backward(model, loss, context)
     return {n: None if p.grad is None else p.grad.clone() for n, p in model.named_parameters()}
 
 
-def update(method, model, data, moment, optimizer):
+def update(method, model, data, context, optimizer):
     """All updates of one batch, as the loop makes them; gives the sum of the losses."""
     total = 0.0
     for number in range(method.updates_per_batch):
         optimizer.zero_grad(set_to_none=True)
-        turned = moment._replace(update=number)
-        loss = method.step(model, data, turned)
-        method.backward(model, loss, turned)
+        each = context._replace(update=number)
+        loss = method.step(model, data, each)
+        method.backward(model, loss, each)
         optimizer.step()
         total += loss.total.item()
     return total

@@ -54,8 +54,8 @@ def updates(method, model, data, state):
     """The head's gradients and the encoders moved, update by update; no optimizer."""
     found = []
     for update in range(2):
-        moment = onestep.context(state, update=update)
-        found.append(onestep.gradients(method, model, data, moment))
+        context = onestep.context(state, update=update)
+        found.append(onestep.gradients(method, model, data, context))
     return found
 
 

@@ -28,9 +28,9 @@ def test_the_score_is_the_sum_of_true_class_probabilities() -> None:
 
 
 def test_scores_are_summed_over_processes() -> None:
-    moment = onestep.context()._replace(over_ranks=lambda t: t + torch.tensor([1.0, 2.0]))
+    context = onestep.context()._replace(over_ranks=lambda t: t + torch.tensor([1.0, 2.0]))
     logits = Logits(torch.zeros(2, 2), torch.zeros(2, 2))
-    scores = true_class_scores(logits, torch.tensor([0, 1]), moment)
+    scores = true_class_scores(logits, torch.tensor([0, 1]), context)
     assert [s.item() for s in scores] == [2.0, 3.0]
 
 

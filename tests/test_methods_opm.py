@@ -45,8 +45,8 @@ def test_rates_of_zero_change_nothing():
 
 def test_drops_are_in_force_after_the_warm_up_with_their_probability():
     rates = pair(0.5, 0.0)
-    moment = onestep.context(epoch=6)
-    on = [bool(in_force(rates, moment, 0.7, 6).audio > 0) for _ in range(1000)]
+    context = onestep.context(epoch=6)
+    on = [bool(in_force(rates, context, 0.7, 6).audio > 0) for _ in range(1000)]
     assert sum(on) / 1000 == pytest.approx(0.7, abs=0.05)
     early = onestep.context(epoch=5)
     assert not any(in_force(rates, early, 1.0, 6).audio > 0 for _ in range(20))
@@ -61,9 +61,11 @@ def test_the_leading_modality_loses_its_share_of_samples(method):
     leader = "audio" if loss.terms["q_audio"] > 0 else "visual"
     rate = loss.terms[f"q_{leader}"].item()
     assert rate > 0.5
-    moment = onestep.context(epoch=6, seed=3)
-    torch.rand((), generator=moment.generator)  # the draw of whether the batch drops at all
-    kept = draws(Pair(torch.zeros(600, 1), torch.zeros(600, 1)), moment)[:, int(leader == "visual")]
+    context = onestep.context(epoch=6, seed=3)
+    torch.rand((), generator=context.generator)  # the draw of whether the batch drops at all
+    kept = draws(Pair(torch.zeros(600, 1), torch.zeros(600, 1)), context)[
+        :, int(leader == "visual")
+    ]
     assert (kept < rate).float().mean().item() == pytest.approx(rate, abs=0.05)
     phi = Pair(*model.encode(data.audio, data.frames))
     draw = torch.stack([kept, kept], dim=1)

@@ -48,7 +48,7 @@ class StepContext(NamedTuple):
     over_ranks: Callable[[Tensor], Tensor] = lambda tensor: tensor
 
 
-class Samples(Protocol):
+class SplitView(Protocol):
     """One split as a method may look at it between epochs."""
 
     @property
@@ -71,8 +71,8 @@ class Epoch(NamedTuple):
     """
 
     number: int
-    train: Samples
-    validation: Samples | None
+    train: SplitView
+    validation: SplitView | None
     optimizer: Callable[[nn.Module], Optimizer]
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Epoch, Loss, Method, Samples, StepContext
+from avgap.methods import Batch, Epoch, Loss, Method, SplitView, StepContext
 from avgap.methods.bounds import Count, Within
 from avgap.methods.joint import cross_entropies
 from avgap.models.audiovisual import AudioVisual
@@ -53,12 +53,12 @@ def hold_out(label: Tensor, share: float, generator: Generator) -> tuple[Tensor,
 
 
 @torch.no_grad()
-def mean_losses(model: AudioVisual, samples: Samples, rows: Tensor) -> Tensor:
+def mean_losses(model: AudioVisual, view: SplitView, rows: Tensor) -> Tensor:
     """The mean cross-entropies (3,) of fused, audio and visual, float64, in evaluation mode."""
     training = model.training
     model.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=rows.device)
-    for batch in samples.batches(rows):
+    for batch in view.batches(rows):
         losses = cross_entropies(model(batch.audio, batch.frames), batch.label)
         sums += torch.stack(list(losses)).double() * len(batch.label)
     model.train(training)

@@ -1,4 +1,4 @@
-"""The data of a run as a method sees it between epochs: `methods.Samples`."""
+"""The data of a run as a method sees it between epochs: `methods.SplitView`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def augmented(part: Part, size: int, crops: Crops | None) -> Batch:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class ResidentView:
     """A split, its frames at image_size px, augmented when asked if the run augments."""
 
     data: Resident
@@ -38,7 +38,7 @@ class Lesson:
     def batches(
         self, rows: Tensor | None = None, *, augment: Generator | None = None
     ) -> Iterator[Batch]:
-        """As `methods.Samples`; a batch is good until the next is asked for."""
+        """As `methods.SplitView`; a batch is good until the next is asked for."""
         rows = torch.arange(len(self.data)) if rows is None else rows.cpu()
         crops = None
         if self.augment and augment is not None:

@@ -21,7 +21,7 @@ from avgap.methods import Epoch, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
 from avgap.training import distributed
-from avgap.training.batches import Lesson
+from avgap.training.batches import ResidentView
 from avgap.training.device import memory_told
 from avgap.training.inference import predict
 from avgap.training.optimizer import learning_rate, make_optimizer, set_rate
@@ -80,10 +80,10 @@ class Stage:
         """Whether steps may be captured as a CUDA graph."""
         return self.device.type == "cuda" and self.running.graph == "auto"
 
-    def lesson(self, data: Resident) -> Lesson:
+    def view(self, data: Resident) -> ResidentView:
         """A split as a method may look at it between epochs."""
         s = self.settings
-        return Lesson(data, self.image_size, s.batch_size, s.augment == "on")
+        return ResidentView(data, self.image_size, s.batch_size, s.augment == "on")
 
 
 def train(
@@ -154,11 +154,11 @@ class _Loop:
             torch.Generator(device),
             over_ranks=distributed.total,
         )
-        self.lesson = stage.lesson(stage.train)
+        self.view = stage.view(stage.train)
         self.room = make_room(stage.train, min(stage.settings.batch_size, len(stage.train)))
         self.crops: Crops | None = None
         if stage.settings.augment == "on":
-            self.crops = self.lesson.draw(generator("cpu", 0))
+            self.crops = self.view.draw(generator("cpu", 0))
         self.watch = Stopwatch(device)
         self.rate = stage.settings.learning_rate
         self.updates = Updates(
@@ -197,15 +197,15 @@ class _Loop:
             generator("cpu", settings.seed, epoch, _METHOD).initial_seed()
         )
         if self.crops is not None:
-            drawn = self.lesson.draw(generator("cpu", settings.seed, epoch, _AUGMENT))
+            drawn = self.view.draw(generator("cpu", settings.seed, epoch, _AUGMENT))
             self.crops.boxes.copy_(drawn.boxes)
             self.crops.flip.copy_(drawn.flip)
         self.rate = learning_rate(settings, number, stage.phase_epochs)
         set_rate(trainee.optimizer, self.rate)
-        validation = None if stage.validation is None else stage.lesson(stage.validation)
+        validation = None if stage.validation is None else stage.view(stage.validation)
         self.method.start_epoch(
             trainee.model,
-            Epoch(number, self.lesson, validation, lambda model: make_optimizer(model, settings)),
+            Epoch(number, self.view, validation, lambda model: make_optimizer(model, settings)),
             self.updates.context,
         )
         trainee.model.train()
