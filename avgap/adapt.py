@@ -18,7 +18,7 @@ from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
 from avgap.methods import Method, adaptive
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
-from avgap.training import Stage, Trainee, restore, train
+from avgap.training import TrainSetup, TrainState, restore, train
 from avgap.training.device import choose_device
 from avgap.training.distributed import from_first
 from avgap.training.folder import Folder
@@ -26,8 +26,8 @@ from avgap.training.measure import GapPass
 from avgap.training.run import (
     Trained,
     folder_done,
-    load_stage,
-    make_trainee,
+    load_setup,
+    make_state,
     resolve,
     resume,
     trained,
@@ -77,26 +77,26 @@ def adapt(
     epochs = settings.steps * settings.epochs
     horizon = epochs + (start.progress.phase_epoch if start.progress.phase == "adapt" else 0)
     size = start.description.image_size
-    stage = load_stage(cache, size, training, running, device, horizon)
-    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, fit, folder, stage, force)
-    trainee = rounds.trainee(epochs)
+    setup = load_setup(cache, size, training, running, device, horizon)
+    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, fit, folder, setup, force)
+    state = rounds.state(epochs)
     if there is not None:
-        resume(trainee, there)
+        resume(state, there)
 
-    def save(now: Trainee) -> None:
+    def save(now: TrainState) -> None:
         if isinstance(method, adaptive.Adaptive):
             now.history[-1]["weights"] = method.weights
         folder.save(now, complete=rounds.complete(now.progress), started=begun)
 
-    done = len(trainee.history)
+    done = len(state.history)
     with (
         folder.writing(events=running.tensorboard, done=done),
-        console.training("adapt", epochs * stage.batches_per_epoch) as bar,
+        console.training("adapt", epochs * setup.batches_per_epoch) as bar,
     ):
-        bar.resume(done * stage.batches_per_epoch)
-        while not rounds.complete(trainee.progress):
-            method = rounds.begin(trainee)
-            train(trainee, method, stage, settings.epochs, save, bar)
+        bar.resume(done * setup.batches_per_epoch)
+        while not rounds.complete(state.progress):
+            method = rounds.begin(state)
+            train(state, method, setup, settings.epochs, save, bar)
     return trained(folder)
 
 
@@ -137,46 +137,46 @@ class _Rounds:
     given: GmmFile | None
     fit: Fit
     folder: Folder
-    stage: Stage
+    setup: TrainSetup
     force: bool
 
-    def trainee(self, epochs: int) -> Trainee:
+    def state(self, epochs: int) -> TrainState:
         """The starting checkpoint's model, with a fresh optimizer where the paper resets it."""
         there = self.start
         continues = there.progress.phase == "adapt"
         phase_epoch = there.progress.phase_epoch if continues else 0
         progress = replace(there.progress, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
         model = rebuild(there, self.checkpoint_path)
-        trainee = make_trainee(model, self.stage, progress, epochs)
+        state = make_state(model, self.setup, progress, epochs)
         if self.settings.keep_optimizer or continues:
-            _load_optimizer(trainee.optimizer, there, self.checkpoint_path, self.stage.settings)
-        return trainee
+            _load_optimizer(state.optimizer, there, self.checkpoint_path, self.setup.settings)
+        return state
 
     def complete(self, progress: Progress) -> bool:
         """Whether every epoch of every step is done."""
         last = progress.step == self.start.progress.step + self.settings.steps
         return last and progress.step_epoch == self.settings.epochs
 
-    def begin(self, trainee: Trainee) -> Method:
+    def begin(self, state: TrainState) -> Method:
         """The method of the round to train: the next one, or the one that was broken off."""
-        progress, s = trainee.progress, self.settings
+        progress, s = state.progress, self.settings
         if 0 < progress.step_epoch < s.epochs:
             place = self._place(progress.step)
             gmm = self.given or from_first(lambda: read_mixture(place / "gmm.json"))
         else:
-            gmm = self.given or self._fit(trainee, progress.step + 1)
-            trainee.progress = replace(progress, step=progress.step + 1, step_epoch=0)
+            gmm = self.given or self._fit(state, progress.step + 1)
+            state.progress = replace(progress, step=progress.step + 1, step_epoch=0)
             _warn(gmm, s)
         return _method(gmm, s)
 
     def _place(self, step: int) -> Path:
         return self.folder.path / f"step-{step:02d}"
 
-    def _fit(self, trainee: Trainee, step: int) -> GmmFile:
+    def _fit(self, state: TrainState, step: int) -> GmmFile:
         """Collect the training split's gaps and fit the mixture, as the commands by hand do."""
         place = self._place(step)
         source, digest = self.checkpoint_path, self.start.stamp.digest
-        if trainee.history:
+        if state.history:
             source, digest = self.folder.checkpoint, from_first(lambda: self.folder.digest)
         hints = {"cache": self.cache_path, "checkpoint": source}
         pass_ = GapPass(
@@ -185,7 +185,7 @@ class _Rounds:
         )
         if pass_.settle(place / "gaps.h5", force=self.force) is None:
             size = self.start.description.image_size
-            pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
+            pass_.run(state.model, self.setup.train, size, place / "gaps.h5")
         return from_first(lambda: self._mixture(place))
 
     def _mixture(self, place: Path) -> GmmFile:
@@ -267,7 +267,7 @@ def _question(
         # No round bootstraps for its answer: standard errors change no weight.
         asked = {name: value for name, value in parameters(source).items() if name != "bootstrap"}
         values |= {f"fit_{name}": value for name, value in asked.items()}
-    return Question("avgap.artifact.checkpoint", inputs, {"phase": "adapt", **values})
+    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
 
 
 def _given_mixture(path: Path, cache: Cache, start: Checkpoint) -> GmmFile:

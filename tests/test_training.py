@@ -92,9 +92,9 @@ def test_a_run_broken_between_epochs_ends_with_the_weights_of_an_unbroken_one(
 
     saved = Folder.save
 
-    def save_twice_and_die(self: Folder, trainee: object, **rest: object) -> None:
-        saved(self, trainee, **rest)  # type: ignore[arg-type]
-        if len(trainee.history) == 2:  # type: ignore[attr-defined]
+    def save_twice_and_die(self: Folder, state: object, **rest: object) -> None:
+        saved(self, state, **rest)  # type: ignore[arg-type]
+        if len(state.history) == 2:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_twice_and_die)

@@ -4,7 +4,7 @@ loop: epochs, validation, the record. updates: one batch, eager or as a CUDA gra
 timing: what their names say. batches: the data as a method sees it between epochs.
 """
 
-from avgap.training.loop import Stage, Trainee, train
+from avgap.training.loop import TrainSetup, TrainState, train
 from avgap.training.optimizer import make_optimizer, restore, state_of
 
-__all__ = ["Stage", "Trainee", "make_optimizer", "restore", "state_of", "train"]
+__all__ = ["TrainSetup", "TrainState", "make_optimizer", "restore", "state_of", "train"]

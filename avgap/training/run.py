@@ -21,7 +21,7 @@ from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.settings import Network, Running, Training, parameters
-from avgap.training import Stage, Trainee, distributed, make_optimizer, restore, train
+from avgap.training import TrainSetup, TrainState, distributed, make_optimizer, restore, train
 from avgap.training.device import (
     choose_device,
     choose_precision,
@@ -37,14 +37,14 @@ _PAYS = 70_000
 PLACES = {"host": "pinned memory, a copy for each batch", "file": "its file, batch by batch"}
 
 
-def load_stage(
+def load_setup(
     cache: Cache,
     image_size: int,
     settings: Training,
     running: Running,
     device: torch.device,
     phase_epochs: int,
-) -> Stage:
+) -> TrainSetup:
     """Put the splits that training needs where there is room for them, once."""
     set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
 
@@ -56,7 +56,7 @@ def load_stage(
     train = held("train")
     if train.place != "device":
         console.notice(f"the training split is read from {PLACES[train.place]}")
-    return Stage(
+    return TrainSetup(
         train,
         held("val") if cache.sizes.get("val") else None,
         held("test") if settings.log_test else None,
@@ -86,13 +86,13 @@ def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
     )
 
 
-def place_model(model: AudioVisual, stage: Stage, steps: int) -> AudioVisual:
+def place_model(model: AudioVisual, setup: TrainSetup, steps: int) -> AudioVisual:
     """The model on the device, prepared for so many steps: batch statistics, compilation."""
-    if stage.settings.sync_batchnorm and distributed.size() > 1:
+    if setup.settings.sync_batchnorm and distributed.size() > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model = place(model, stage.device)
-    asked = stage.running.compile
-    if asked == "on" or (asked == "auto" and stage.device.type == "cuda" and steps >= _PAYS):
+    model = place(model, setup.device)
+    asked = setup.running.compile
+    if asked == "on" or (asked == "auto" and setup.device.type == "cuda" and steps >= _PAYS):
         # In place, so that the names of the weights stay.
         model.audio_encoder.compile()
         model.visual_encoder.compile()
@@ -143,7 +143,7 @@ def from_scratch(
     settings = resolve(settings, cache, device)
     description = describe(cache, network, method.network)
     question = Question(
-        "avgap.artifact.checkpoint",
+        "avgap.checkpoint",
         {"cache": cache.stamp.digest},
         {"phase": phase, **chosen, **parameters(network), **parameters(settings)},
     )
@@ -155,20 +155,20 @@ def from_scratch(
 
     statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
     model = build(description, settings.seed, statistics)
-    stage = load_stage(cache, description.image_size, settings, running, device, settings.epochs)
-    trainee = make_trainee(model, stage, Progress(phase), settings.epochs, graph=method.graph)
+    setup = load_setup(cache, description.image_size, settings, running, device, settings.epochs)
+    state = make_state(model, setup, Progress(phase), settings.epochs, graph=method.graph)
     if there is not None:
-        resume(trainee, there)
+        resume(state, there)
 
-    def save(now: Trainee) -> None:
+    def save(now: TrainState) -> None:
         folder.save(now, complete=now.progress.epoch == settings.epochs, started=begun)
 
     with (
-        folder.writing(events=running.tensorboard, done=len(trainee.history)),
-        console.training(phase, settings.epochs * stage.batches_per_epoch) as bar,
+        folder.writing(events=running.tensorboard, done=len(state.history)),
+        console.training(phase, settings.epochs * setup.batches_per_epoch) as bar,
     ):
-        bar.resume(trainee.progress.epoch * stage.batches_per_epoch)
-        train(trainee, method, stage, settings.epochs, save, bar)
+        bar.resume(state.progress.epoch * setup.batches_per_epoch)
+        train(state, method, setup, settings.epochs, save, bar)
     return trained(folder)
 
 
@@ -184,26 +184,26 @@ def describe(cache: Cache, network: Network, variant: str = "concat") -> Descrip
     )
 
 
-def make_trainee(
-    model: AudioVisual, stage: Stage, progress: Progress, epochs: int, *, graph: bool = True
-) -> Trainee:
-    """A trainee at the beginning of so many epochs: the model in place, a fresh optimizer.
+def make_state(
+    model: AudioVisual, setup: TrainSetup, progress: Progress, epochs: int, *, graph: bool = True
+) -> TrainState:
+    """A state at the beginning of so many epochs: the model in place, a fresh optimizer.
 
     graph: whether the method's step may be captured.
     """
-    model = place_model(model, stage, epochs * stage.batches_per_epoch)
-    optimizer = make_optimizer(model, stage.settings, capturable=stage.graph and graph)
-    return Trainee(model, optimizer, progress)
+    model = place_model(model, setup, epochs * setup.batches_per_epoch)
+    optimizer = make_optimizer(model, setup.settings, capturable=setup.graph and graph)
+    return TrainState(model, optimizer, progress)
 
 
-def resume(trainee: Trainee, there: Checkpoint) -> None:
+def resume(state: TrainState, there: Checkpoint) -> None:
     """Take over weights, optimizer state, progress and history of a broken run."""
-    trainee.model.load_state_dict(there.model)
-    restore(trainee.optimizer, dict(there.optimizer))
-    trainee.progress = there.progress
-    trainee.history = list(there.history)
-    device = next(trainee.model.parameters()).device
-    trainee.state = {name: value.to(device) for name, value in there.state.items()}
+    state.model.load_state_dict(there.model)
+    restore(state.optimizer, dict(there.optimizer))
+    state.progress = there.progress
+    state.history = list(there.history)
+    device = next(state.model.parameters()).device
+    state.method_state = {name: value.to(device) for name, value in there.state.items()}
     console.notice(f"continuing after {there.progress.phase} epoch {there.progress.phase_epoch}")
 
 

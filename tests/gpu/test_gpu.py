@@ -129,9 +129,9 @@ def test_a_broken_run_repeats_its_bits_if_asked_to(
     whole = run(cache, tmp_path / "whole", RESNET, running)
     saved = Folder.save
 
-    def save_and_die(self: Folder, trainee: Any, **rest: Any) -> None:
-        saved(self, trainee, **rest)
-        if len(trainee.history) == 1:
+    def save_and_die(self: Folder, state: Any, **rest: Any) -> None:
+        saved(self, state, **rest)
+        if len(state.history) == 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_and_die)
