@@ -15,14 +15,14 @@ from torch import Tensor
 from avgap.artifact.checkpoint import Progress
 from avgap.console import Epochs, notice
 from avgap.data.loading.augment import Crops
-from avgap.data.loading.resident import Resident, batches, generator, make_room
+from avgap.data.loading.resident import Resident, batches, generator, make_buffer
 from avgap.errors import InputError
 from avgap.methods import Epoch, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
 from avgap.training import distributed
 from avgap.training.batches import ResidentView
-from avgap.training.device import memory_told
+from avgap.training.device import explain_out_of_memory
 from avgap.training.inference import predict
 from avgap.training.optimizer import learning_rate, make_optimizer, set_rate
 from avgap.training.timing import Stopwatch, peak_memory
@@ -99,8 +99,10 @@ def train(
     Raises InputError when the loss, an output or a weight is no longer finite, the device has too
     little memory, or another process of the run has ended; what was saved stays.
     """
-    told = memory_told(setup.train.place, setup.settings.batch_size, resident=True)
-    with distributed.losses_told(), told, _stream(setup):
+    explained = explain_out_of_memory(
+        setup.train.location, setup.settings.batch_size, resident=True
+    )
+    with distributed.explain_lost_process(), explained, _stream(setup):
         loop = _Loop(state, method, setup)
         while state.progress.step_epoch < epochs:
             started = time.monotonic()
@@ -109,7 +111,7 @@ def train(
                 name: None if data is None else accuracy(state.model, data, setup)
                 for name, data in (("val", setup.validation), ("test", setup.test))
             }
-            _expect_finite(losses["loss"], accuracies, state, setup)
+            _expect_finite(losses["loss"], accuracies, state, setup.settings.learning_rate)
             p = state.progress
             state.progress = replace(
                 p, epoch=p.epoch + 1, phase_epoch=p.phase_epoch + 1, step_epoch=p.step_epoch + 1
@@ -155,7 +157,7 @@ class _Loop:
             over_ranks=distributed.total,
         )
         self.view = setup.view(setup.train)
-        self.room = make_room(setup.train, min(setup.settings.batch_size, len(setup.train)))
+        self.buffer = make_buffer(setup.train, min(setup.settings.batch_size, len(setup.train)))
         self.crops: Crops | None = None
         if setup.settings.augment == "on":
             self.crops = self.view.draw(generator("cpu", 0))
@@ -177,12 +179,12 @@ class _Loop:
     def epoch(self, bar: Epochs) -> dict[str, float]:
         """One pass over the training split; the mean loss and its terms over samples."""
         self._begin()
-        parts = self._parts()
+        raw_batches = self._raw_batches()
         for number in range(self.setup.batches_per_epoch):
             if number % _SAMPLED == 0:
                 self.watch.start()
-            part, weight = next(parts)
-            self.updates(part, weight)
+            raw, weight = next(raw_batches)
+            self.updates(raw, weight)
             self.watch.stop()
             bar.advance()
         distributed.share_buffers(self.state.model)
@@ -210,7 +212,7 @@ class _Loop:
         )
         state.model.train()
 
-    def _parts(self) -> Iterator[tuple[Any, float]]:
+    def _raw_batches(self) -> Iterator[tuple[Any, float]]:
         """This process's share of each batch, with the weight of its loss."""
         settings, epoch = self.setup.settings, self.state.progress.epoch
         # Drawn on the CPU, so that every device sees the same order.
@@ -222,7 +224,7 @@ class _Loop:
             mine = batch[rank::size]
             weights.append(len(mine) * size / len(batch) if size > 1 else 1.0)
             chunks.append(mine if len(mine) else batch[:1])  # none left: one, of no weight
-        return zip(batches(self.setup.train, chunks, self.room), weights, strict=True)
+        return zip(batches(self.setup.train, chunks, self.buffer), weights, strict=True)
 
 
 def accuracy(model: AudioVisual, data: Resident, setup: TrainSetup) -> dict[str, float]:
@@ -247,9 +249,7 @@ def _right(logits: Tensor, label: Tensor) -> Tensor:
     return torch.where(finite, (logits.argmax(dim=1) == label).double(), torch.nan)
 
 
-def _expect_finite(
-    loss: float, accuracies: Accuracies, state: TrainState, setup: TrainSetup
-) -> None:
+def _expect_finite(loss: float, accuracies: Accuracies, state: TrainState, rate: float) -> None:
     """Raise InputError where training has diverged: in its loss, or only by its last updates."""
     held = [v for v in state.model.state_dict().values() if v.is_floating_point()]
     weights = torch.stack([value.isfinite().all() for value in held]).all()
@@ -266,7 +266,7 @@ def _expect_finite(
     raise InputError(
         f"{what} in epoch {p.phase_epoch + 1} of {p.phase}",
         ["the last good checkpoint, if any, is kept"],
-        f"a smaller --lr than {setup.settings.learning_rate:g}",
+        f"a smaller --lr than {rate:g}",
     )
 
 

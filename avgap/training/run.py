@@ -25,10 +25,10 @@ from avgap.training import TrainSetup, TrainState, distributed, make_optimizer, 
 from avgap.training.device import (
     choose_device,
     choose_precision,
+    explain_out_of_memory,
     in_words,
-    memory_told,
-    place,
     set_numerics,
+    to_device,
 )
 from avgap.training.folder import Folder
 
@@ -49,13 +49,13 @@ def load_setup(
     set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
 
     def held(name: str) -> Resident:
-        with memory_told("device", settings.batch_size, resident=True):
+        with explain_out_of_memory("device", settings.batch_size, resident=True):
             return resident(cache, name, device, running.resident)
 
     console.notice(f"on {in_words(device)}, {settings.precision}")
     train = held("train")
-    if train.place != "device":
-        console.notice(f"the training split is read from {PLACES[train.place]}")
+    if train.location != "device":
+        console.notice(f"the training split is read from {PLACES[train.location]}")
     return TrainSetup(
         train,
         held("val") if cache.sizes.get("val") else None,
@@ -90,7 +90,7 @@ def place_model(model: AudioVisual, setup: TrainSetup, steps: int) -> AudioVisua
     """The model on the device, prepared for so many steps: batch statistics, compilation."""
     if setup.settings.sync_batchnorm and distributed.size() > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model = place(model, setup.device)
+    model = to_device(model, setup.device)
     asked = setup.running.compile
     if asked == "on" or (asked == "auto" and setup.device.type == "cuda" and steps >= _PAYS):
         # In place, so that the names of the weights stay.

@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from avgap.data.loading.augment import Crops
-from avgap.data.loading.resident import Part
+from avgap.data.loading.resident import RawBatch
 from avgap.errors import UsageError
 from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
@@ -66,26 +66,26 @@ class Updates:
         self._eager = 0
         self.sums: dict[str, Tensor] = {}
 
-    def __call__(self, part: Part, weight: float) -> None:
+    def __call__(self, raw: RawBatch, weight: float) -> None:
         """One batch. weight: of its loss, 1 where this process has the whole batch.
 
         With several, each has a share of it: weight is n_r · R / B, so that the mean of R
         processes' gradients is the gradient of the mean over the batch.
         """
-        if self._graph is not None and len(part.label) == self._settings.batch_size:
+        if self._graph is not None and len(raw.label) == self._settings.batch_size:
             self._graph.replay()
             return None
-        if self._ripe(part) and self._try_capture(part, weight):
-            return self(part, weight)
-        self._update(part, weight)
+        if self._ripe(raw) and self._try_capture(raw, weight):
+            return self(raw, weight)
+        self._update(raw, weight)
         self._eager += 1
         return None
 
-    def _ripe(self, part: Part) -> bool:
-        full = len(part.label) == self._settings.batch_size
+    def _ripe(self, raw: RawBatch) -> bool:
+        full = len(raw.label) == self._settings.batch_size
         return self._capture and full and self._eager >= _EAGER_STEPS
 
-    def _try_capture(self, part: Part, weight: float) -> bool:
+    def _try_capture(self, raw: RawBatch, weight: float) -> bool:
         """Capture the update of a full batch, running nothing; where that fails, go on eagerly."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.context.generator)
@@ -95,12 +95,12 @@ class Updates:
             # thread_local: a thread that reads ahead or writes a checkpoint goes on meanwhile.
             here, mode = torch.cuda.current_stream(), "thread_local"
             with torch.cuda.graph(graph, stream=here, capture_error_mode=mode):
-                self._update(part, weight)
+                self._update(raw, weight)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             # A generator may go on believing that it is being captured.
-            fresh = torch.Generator(part.label.device)
+            fresh = torch.Generator(raw.label.device)
             fresh.manual_seed(self.context.generator.initial_seed())
             self.context = self.context._replace(generator=fresh)
             self._tell(f"no CUDA graph of the step: {str(error).strip().splitlines()[0]}")
@@ -111,15 +111,15 @@ class Updates:
         self._graph = graph
         return True
 
-    def _update(self, part: Part, weight: float) -> None:
-        batch = augmented(part, self._image_size, self._crops)
+    def _update(self, raw: RawBatch, weight: float) -> None:
+        batch = augmented(raw, self._image_size, self._crops)
         self._watch.mark("data")
         for update in range(self._method.updates_per_batch):
             context = self.context._replace(update=update)
             if weight == 0:  # a process without a sample in this batch adds nothing to sums
                 context = context._replace(over_ranks=_nothing)
             self._optimizer.zero_grad(set_to_none=True)
-            with autocast(part.label.device, self._settings.precision):
+            with autocast(raw.label.device, self._settings.precision):
                 loss = self._step(batch, context)
             self._watch.mark("forward")
             share = loss if weight == 1 else loss._replace(total=loss.total * weight)
@@ -129,7 +129,7 @@ class Updates:
             self._watch.mark("backward")
             self._optimizer.step()
             self._watch.mark("optimizer")
-            self._count(loss, len(part.label) if weight else 0)
+            self._count(loss, len(raw.label) if weight else 0)
 
     def _count(self, loss: Loss, n: int) -> None:
         # Reading a sum here would make the loop wait for the device.

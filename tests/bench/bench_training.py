@@ -36,7 +36,7 @@ from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.settings import Running, Training
 from avgap.training import TrainSetup, TrainState, make_optimizer, train
-from avgap.training.device import choose_device, place
+from avgap.training.device import choose_device, to_device
 
 BATCH, RATE, SECONDS = 64, 22050, 3
 CACHED = 256  # px, of avgap's stored frames
@@ -94,7 +94,7 @@ class Ours:
         )
         running = Running(graph=graph)
         self.setup = TrainSetup(data, None, None, size, settings, running, 10**6)
-        model = place(network(data, encoder, size, torch.device("cpu")), data.device)
+        model = to_device(network(data, encoder, size, torch.device("cpu")), data.device)
         if compile_:
             model.audio_encoder.compile()
             model.visual_encoder.compile()
