@@ -229,7 +229,7 @@ def _question(
 ) -> Question:
     """What the run answers. source: the mixture given, or how each round's is fitted."""
     inputs = {"cache": cache.stamp.digest, "checkpoint": start.stamp.digest}
-    # The epochs of the warm-up are the checkpoint's; those of a step are Adaptive's.
+    # The epochs of the warm-up are the checkpoint's; those of a round are Adaptive's.
     values = {**parameters(training), **parameters(settings)}
     if isinstance(source, GmmFile):
         inputs["gmm"] = source.stamp.digest

@@ -94,7 +94,7 @@ def train(
     save: Callable[[TrainState], None],
     bar: Epochs,
 ) -> None:
-    """Train until the progress counts `epochs` epochs of this step; save after every epoch.
+    """Train until the progress counts `epochs` epochs of this round; save after every epoch.
 
     Raises InputError when the loss, an output or a weight is no longer finite, the device has too
     little memory, or another process of the run has ended; what was saved stays.

@@ -88,8 +88,10 @@ class Updates:
     def _try_capture(self, raw: RawBatch, weight: float) -> bool:
         """Capture the update of a full batch, running nothing; where that fails, go on eagerly."""
         graph = torch.cuda.CUDAGraph()
+        # Else every replay would draw the numbers of the capture again.
         graph.register_generator_state(self.context.generator)
         self._optimizer.zero_grad(set_to_none=True)  # gradients of the graph lie in its own memory
+        # An event recorded within a capture has no time to read.
         running, self._watch.running = self._watch.running, False
         try:
             # thread_local: a thread that reads ahead or writes a checkpoint goes on meanwhile.
@@ -97,7 +99,7 @@ class Updates:
             with torch.cuda.graph(graph, stream=here, capture_error_mode=mode):
                 self._update(raw, weight)
         except torch.OutOfMemoryError:
-            raise
+            raise  # a RuntimeError, too; run eagerly, the step would need as much
         except RuntimeError as error:
             # A generator may go on believing that it is being captured.
             fresh = torch.Generator(raw.label.device)
