@@ -96,7 +96,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
     return nullcontext()
 
 
-_LIES = {"device": "resident on it", "host": "in pinned memory", "file": "read from its file"}
+_WHERE = {"device": "resident on it", "host": "in pinned memory", "file": "read from its file"}
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def explain_out_of_memory(
         host = " or --resident host" if resident and location == "device" else ""
         raise InputError(
             "the device is out of memory",
-            [f"with the data {_LIES[location]} and batches of {batch_size}"],
+            [f"with the data {_WHERE[location]} and batches of {batch_size}"],
             f"--batch-size {max(batch_size // 2, 1)}{host}",
         ) from error
 
