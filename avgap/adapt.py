@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,16 @@ from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gmm import GmmFile, read_mixture
-from avgap.data.cache.reader import Cache, open_cache
+from avgap.data.cache.reader import Cache
 from avgap.errors import InputError
 from avgap.fitgmm import fitgmm
 from avgap.methods import Method, adaptive
 from avgap.settings import Adaptive, Fit, Running, Training, override, parameters
-from avgap.training import Stage, Trainee, restore, train
-from avgap.training.device import choose_device
+from avgap.training import TrainSetup, TrainState
 from avgap.training.distributed import from_first
 from avgap.training.folder import Folder
 from avgap.training.measure import GapPass
-from avgap.training.run import (
-    Trained,
-    folder_done,
-    load_stage,
-    make_trainee,
-    resolve,
-    resume,
-    trained,
-)
+from avgap.training.run import Plan, Round, Trained, resolve, run
 from avgap.warmup import LOSSES
 
 # Above this weight of the imbalanced components, Eq. 10 classifies fewer than half of the samples.
@@ -55,65 +46,48 @@ def adapt(
     """Alternate gap collection, mixture fitting and training with Eq. 10, into the folder output.
 
     changes: settings of the loop that differ from the checkpoint's own training. fit: of each
-    round's mixture. gmm: one step with this mixture instead. The same call again continues or
+    round's mixture. gmm: one round with this mixture instead. The same call again continues or
     confirms. Raises InputError, OutputError.
     """
-    begun = time.monotonic()
-    device = choose_device(running.device)
-    cache, start, given = _inputs(cache_path, checkpoint_path, gmm)
-    training = resolve(_training(start, changes or {}), cache, device)
-    settings = settings if given is None else replace(settings, steps=1)
-    question = _question(cache, start, settings, training, given or fit)
-    hints = {
-        name: artifact.hint(output / "checkpoint.pt", path)
-        for name, path in (("cache", cache_path), ("checkpoint", checkpoint_path), ("gmm", gmm))
-        if path is not None
-    }
-    folder = Folder(output, question, start.description, hints, str(device))
-    there = folder.settle(force=force)
-    if there is not None and there.complete:
-        return folder_done(folder, there)
+    paths = {"cache": cache_path, "checkpoint": checkpoint_path}
+    if gmm is not None:
+        paths["gmm"] = gmm
 
-    epochs = settings.steps * settings.epochs
-    horizon = epochs + (start.progress.phase_epoch if start.progress.phase == "adapt" else 0)
-    size = start.description.image_size
-    stage = load_stage(cache, size, training, running, device, horizon)
-    rounds = _Rounds(cache_path, checkpoint_path, start, settings, given, fit, folder, stage, force)
-    trainee = rounds.trainee(epochs)
-    if there is not None:
-        resume(trainee, there)
+    def plan(cache: Cache, device: torch.device) -> Plan:
+        start, given = _inputs(cache, checkpoint_path, gmm)
+        training = resolve(_training(start, changes or {}), cache, device)
+        asked = settings if given is None else replace(settings, steps=1)
+        rounds = _Rounds(cache_path, checkpoint_path, start, asked, given, fit, force)
+        return Plan(
+            _question(cache, start, asked, training, given or fit),
+            paths,
+            start.description,
+            training,
+            lambda: rebuild(start, checkpoint_path),
+            rounds.progress,
+            asked.steps,
+            asked.epochs,
+            rounds.begin,
+            optimizer=rounds.optimizer(training),
+        )
 
-    def save(now: Trainee) -> None:
-        if isinstance(method, adaptive.Adaptive):
-            now.history[-1]["weights"] = method.weights
-        folder.save(now, complete=rounds.complete(now.progress), started=begun)
-
-    done = len(trainee.history)
-    with (
-        folder.writing(events=running.tensorboard, done=done),
-        console.training("adapt", epochs * stage.batches_per_epoch) as bar,
-    ):
-        bar.resume(done * stage.batches_per_epoch)
-        while not rounds.complete(trainee.progress):
-            method = rounds.begin(trainee)
-            train(trainee, method, stage, settings.epochs, save, bar)
-    return trained(folder)
+    return run(plan, cache_path, output, running, force=force)
 
 
 def _inputs(
-    cache_path: Path, checkpoint_path: Path, gmm: Path | None
-) -> tuple[Cache, Checkpoint, GmmFile | None]:
-    """Cache, checkpoint and --gmm. Raises InputError where they do not belong together.
+    cache: Cache, checkpoint_path: Path, gmm: Path | None
+) -> tuple[Checkpoint, GmmFile | None]:
+    """Checkpoint and --gmm. Raises InputError where they and the cache do not belong together.
 
     A checkpoint that was trained on another cache is told, and taken.
     """
-    cache, start = open_cache(cache_path), read_checkpoint(checkpoint_path)
+    start = read_checkpoint(checkpoint_path)
     check_fits(cache, start.description, checkpoint_path)
     _check_modalities(start, checkpoint_path)
     given = None if gmm is None else _given_mixture(gmm, cache, start)
     if start.stamp.inputs.get("cache") != cache.stamp.digest:
-        console.warn(f"{checkpoint_path} was trained on another cache than {cache_path}")
-    return cache, start, given
+        console.warn(f"{checkpoint_path} was trained on another cache than {cache.path}")
+    return start, given
 
 
 def _check_modalities(start: Checkpoint, path: Path) -> None:
@@ -128,7 +102,7 @@ def _check_modalities(start: Checkpoint, path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Rounds:
-    """Algorithm 1, phase 2: where it begins, when it is complete, and the method of each round."""
+    """Algorithm 1, phase 2: what it begins with, and the loss of each round."""
 
     cache_path: Path
     checkpoint_path: Path
@@ -136,61 +110,71 @@ class _Rounds:
     settings: Adaptive
     given: GmmFile | None
     fit: Fit
-    folder: Folder
-    stage: Stage
     force: bool
 
-    def trainee(self, epochs: int) -> Trainee:
-        """The starting checkpoint's model, with a fresh optimizer where the paper resets it."""
-        there = self.start
-        continues = there.progress.phase == "adapt"
-        phase_epoch = there.progress.phase_epoch if continues else 0
-        progress = replace(there.progress, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
-        model = rebuild(there, self.checkpoint_path)
-        trainee = make_trainee(model, self.stage, progress, epochs)
-        if self.settings.keep_optimizer or continues:
-            _load_optimizer(trainee.optimizer, there, self.checkpoint_path, self.stage.settings)
-        return trainee
+    @property
+    def continues(self) -> bool:
+        """Whether the checkpoint has been adapted already."""
+        return self.start.progress.phase == "adapt"
 
-    def complete(self, progress: Progress) -> bool:
-        """Whether every epoch of every step is done."""
-        last = progress.step == self.start.progress.step + self.settings.steps
-        return last and progress.step_epoch == self.settings.epochs
+    @property
+    def progress(self) -> Progress:
+        """Before the first epoch: λ's epoch goes on where the checkpoint has been adapted."""
+        there = self.start.progress
+        phase_epoch = there.phase_epoch if self.continues else 0
+        return replace(there, phase="adapt", phase_epoch=phase_epoch, step_epoch=0)
 
-    def begin(self, trainee: Trainee) -> Method:
-        """The method of the round to train: the next one, or the one that was broken off."""
-        progress, s = trainee.progress, self.settings
+    def optimizer(self, training: Training) -> Mapping[str, Any] | None:
+        """The checkpoint's optimizer state, at the rates asked for; None where the paper resets it.
+
+        Raises InputError: the state of another optimizer.
+        """
+        if not (self.settings.keep_optimizer or self.continues):
+            return None
+        theirs = self.start.stamp.parameters.get("optimizer")
+        if theirs != training.optimizer:
+            raise InputError(
+                f"cannot continue {theirs}'s state with {training.optimizer}",
+                [f"{self.checkpoint_path} was trained with {theirs}"],
+                f"--optimizer {theirs}, or without --keep-optimizer after a warm-up",
+            )
+        return self.start.optimizer
+
+    def begin(self, state: TrainState, setup: TrainSetup, folder: Folder) -> Round:
+        """The round to train: the next one, or the one that was broken off."""
+        progress, s = state.progress, self.settings
         if 0 < progress.step_epoch < s.epochs:
-            place = self._place(progress.step)
-            gmm = self.given or from_first(lambda: read_mixture(place / "gmm.json"))
+            path = self._folder(folder, progress.step) / "gmm.json"
+            gmm = self.given or from_first(lambda: read_mixture(path))
         else:
-            gmm = self.given or self._fit(trainee, progress.step + 1)
-            trainee.progress = replace(progress, step=progress.step + 1, step_epoch=0)
+            gmm = self.given or self._fit(state, setup, folder)
+            state.progress = replace(progress, step=progress.step + 1, step_epoch=0)
             _warn(gmm, s)
-        return _method(gmm, s)
+        method = _method(gmm, s)
+        note = {"weights": method.weights} if isinstance(method, adaptive.Adaptive) else {}
+        return Round(method, note)
 
-    def _place(self, step: int) -> Path:
-        return self.folder.path / f"step-{step:02d}"
+    def _folder(self, folder: Folder, number: int) -> Path:
+        return folder.path / f"step-{number:02d}"
 
-    def _fit(self, trainee: Trainee, step: int) -> GmmFile:
+    def _fit(self, state: TrainState, setup: TrainSetup, folder: Folder) -> GmmFile:
         """Collect the training split's gaps and fit the mixture, as the commands by hand do."""
-        place = self._place(step)
+        here = self._folder(folder, state.progress.step + 1)
         source, digest = self.checkpoint_path, self.start.stamp.digest
-        if trainee.history:
-            source, digest = self.folder.checkpoint, from_first(lambda: self.folder.digest)
+        if state.history:
+            source, digest = folder.checkpoint, from_first(lambda: folder.digest)
         hints = {"cache": self.cache_path, "checkpoint": source}
         pass_ = GapPass(
-            {"cache": self.folder.question.inputs["cache"], "checkpoint": digest},
-            {name: artifact.hint(place / "gaps.h5", path) for name, path in hints.items()},
+            {"cache": folder.question.inputs["cache"], "checkpoint": digest},
+            {name: artifact.hint(here / "gaps.h5", path) for name, path in hints.items()},
         )
-        if pass_.settle(place / "gaps.h5", force=self.force) is None:
-            size = self.start.description.image_size
-            pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
-        return from_first(lambda: self._mixture(place))
+        if pass_.settle(here / "gaps.h5", force=self.force) is None:
+            pass_.run(state.model, setup.train, setup.image_size, here / "gaps.h5")
+        return from_first(lambda: self._mixture(here))
 
-    def _mixture(self, place: Path) -> GmmFile:
-        fitgmm(place / "gaps.h5", place / "gmm.json", self.fit, force=self.force)
-        return read_mixture(place / "gmm.json")
+    def _mixture(self, here: Path) -> GmmFile:
+        fitgmm(here / "gaps.h5", here / "gmm.json", self.fit, force=self.force)
+        return read_mixture(here / "gmm.json")
 
 
 def _method(gmm: GmmFile, s: Adaptive) -> Method:
@@ -231,20 +215,6 @@ def _warn(gmm: GmmFile, settings: Adaptive) -> None:
         )
 
 
-def _load_optimizer(
-    optimizer: torch.optim.Optimizer, start: Checkpoint, path: Path, settings: Training
-) -> None:
-    """Continue with the checkpoint's optimizer state, at the rates asked for."""
-    theirs = start.stamp.parameters.get("optimizer")
-    if theirs != settings.optimizer:
-        raise InputError(
-            f"cannot continue {theirs}'s state with {settings.optimizer}",
-            [f"{path} was trained with {theirs}"],
-            f"--optimizer {theirs}, or without --keep-optimizer after a warm-up",
-        )
-    restore(optimizer, dict(start.optimizer))
-
-
 def _training(start: Checkpoint, changes: dict[str, Any]) -> Training:
     """The loop's settings: as the checkpoint was trained, but for the changes asked for."""
     theirs = {n: v for n, v in start.stamp.parameters.items() if n in parameters(Training())}
@@ -259,7 +229,7 @@ def _question(
 ) -> Question:
     """What the run answers. source: the mixture given, or how each round's is fitted."""
     inputs = {"cache": cache.stamp.digest, "checkpoint": start.stamp.digest}
-    # The epochs of the warm-up are the checkpoint's; those of a step are Adaptive's.
+    # The epochs of the warm-up are the checkpoint's; those of a round are Adaptive's.
     values = {**parameters(training), **parameters(settings)}
     if isinstance(source, GmmFile):
         inputs["gmm"] = source.stamp.digest

@@ -18,7 +18,7 @@ from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.loading.resident import resident
 from avgap.metrics import summarise
 from avgap.settings import INFERENCE_BATCH_SIZE, MODALITIES
-from avgap.training.device import choose_device, choose_precision, place
+from avgap.training.device import choose_device, choose_precision, to_device
 from avgap.training.distributed import from_first
 from avgap.training.measure import GapPass, measure
 
@@ -100,7 +100,7 @@ def evaluate(
     if there is not None and done:
         return there
 
-    model = place(rebuild(checkpoint, checkpoint_path), device)
+    model = to_device(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
     size = checkpoint.description.image_size
     table = measure(model, data, size, replace(pass_, logits=True))

@@ -35,7 +35,7 @@ def gaps(
     from avgap.artifact.checkpoint import check_fits, read_checkpoint, rebuild
     from avgap.data.cache.reader import open_cache
     from avgap.data.loading.resident import resident
-    from avgap.training.device import choose_device, choose_precision, place
+    from avgap.training.device import choose_device, choose_precision, to_device
     from avgap.training.measure import GapPass
 
     expect_room(output, logits=logits)
@@ -55,7 +55,7 @@ def gaps(
     there = pass_.settle(output, force=force)
     if there is not None:
         return Collected(there, str(output), up_to_date=True)
-    model = place(rebuild(checkpoint, checkpoint_path), device)
+    model = to_device(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
     return pass_.run(model, data, checkpoint.description.image_size, output)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from avgap.methods import Batch, Epoch, Now
+from avgap.methods import Batch, Epoch, StepContext
 from avgap.models import Description, build
 
 CLASSES = ("a", "b", "c")
@@ -32,14 +32,14 @@ def batch(n=6, seed=0, encoder="small"):
     return Batch(audio, frames, label)
 
 
-def now(state=None, epoch=0, turn=0, seed=0):
-    """Now, of one process on the CPU."""
+def context(state=None, epoch=0, update=0, seed=0):
+    """StepContext, of one process on the CPU."""
     when = torch.tensor(float(epoch), dtype=torch.float64)
-    return Now(when, state or {}, torch.Generator().manual_seed(seed), turn)
+    return StepContext(when, state or {}, torch.Generator().manual_seed(seed), update)
 
 
 class Split:
-    """A batch as a split: `Samples`."""
+    """A batch as a split: `SplitView`."""
 
     def __init__(self, whole, size=4):
         self.whole, self.size, self.label = whole, size, whole.label
@@ -60,22 +60,22 @@ def epoch(number, train, validation=None, lr=0.01):
     )
 
 
-def gradients(method, model, data, moment):
+def gradients(method, model, data, context):
     """Every parameter's gradient after one backward pass, by name (None: it has none)."""
     model.zero_grad(set_to_none=True)
-    loss = method.step(model, data, moment)
-    method.backward(model, loss, moment)
+    loss = method.step(model, data, context)
+    method.backward(model, loss, context)
     return {n: None if p.grad is None else p.grad.clone() for n, p in model.named_parameters()}
 
 
-def update(method, model, data, moment, optimizer):
-    """All turns of one update, as the loop makes them; gives the sum of the losses."""
+def update(method, model, data, context, optimizer):
+    """All updates of one batch, as the loop makes them; gives the sum of the losses."""
     total = 0.0
-    for turn in range(method.turns):
+    for number in range(method.updates_per_batch):
         optimizer.zero_grad(set_to_none=True)
-        turned = moment._replace(turn=turn)
-        loss = method.step(model, data, turned)
-        method.backward(model, loss, turned)
+        each = context._replace(update=number)
+        loss = method.step(model, data, each)
+        method.backward(model, loss, each)
         optimizer.step()
         total += loss.total.item()
     return total

@@ -77,9 +77,9 @@ def test_a_run_broken_in_or_between_steps_ends_with_the_weights_of_an_unbroken_o
     whole = run(cache, start, tmp_path / "whole")
     saved = Folder.save
 
-    def save_and_die(self: Folder, trainee: Any, **rest: Any) -> None:
-        saved(self, trainee, **rest)
-        if len(trainee.history) == epochs_done:
+    def save_and_die(self: Folder, state: Any, **rest: Any) -> None:
+        saved(self, state, **rest)
+        if len(state.history) == epochs_done:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_and_die)

@@ -102,9 +102,9 @@ def test_a_run_that_is_killed_goes_on_to_the_weights_of_one_that_is_not(
     whole = read_checkpoint(run(name, cache, tmp_path / "whole"))
     saved = Folder.save
 
-    def save_three_times_and_die(self, trainee, **rest):
-        saved(self, trainee, **rest)
-        if len(trainee.history) == 3:
+    def save_three_times_and_die(self, state, **rest):
+        saved(self, state, **rest)
+        if len(state.history) == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_three_times_and_die)

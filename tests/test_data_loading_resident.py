@@ -13,7 +13,7 @@ from conftest import CLASSES, FRAMES, RECIPE, make_cache
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.data.cache.reader import open_cache
 from avgap.data.loading import resident as module
-from avgap.data.loading.resident import Part, batches, make_room, resident
+from avgap.data.loading.resident import RawBatch, batches, make_buffer, resident
 from avgap.errors import InputError
 from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup
@@ -21,16 +21,18 @@ from avgap.warmup import warmup
 CPU = torch.device("cpu")
 
 
-def parts(cache: Path, place: str, rows: range | None = None) -> list[Part]:
-    data = resident(open_cache(cache), "train", CPU, place, rows)
+def parts(cache: Path, location: str, rows: range | None = None) -> list[RawBatch]:
+    data = resident(open_cache(cache), "train", CPU, location, rows)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(1))
-    return [Part(*(a.clone() for a in part)) for part in batches(data, order.split(16))]
+    return [RawBatch(*(a.clone() for a in raw)) for raw in batches(data, order.split(16))]
 
 
-@pytest.mark.parametrize("place", ["host", "file"])
+@pytest.mark.parametrize("location", ["host", "file"])
 @pytest.mark.parametrize("rows", [None, range(7, 50)])
-def test_every_place_gives_the_same_batches(cache: Path, place: str, rows: range | None) -> None:
-    one, other = parts(cache, "device", rows), parts(cache, place, rows)
+def test_every_location_gives_the_same_batches(
+    cache: Path, location: str, rows: range | None
+) -> None:
+    one, other = parts(cache, "device", rows), parts(cache, location, rows)
     assert len(one) == len(other) > 2
     for mine, theirs in zip(one, other, strict=True):
         for a, b in zip(mine, theirs, strict=True):
@@ -40,15 +42,15 @@ def test_every_place_gives_the_same_batches(cache: Path, place: str, rows: range
 
 def test_training_from_the_file_gives_the_same_weights(cache: Path, tmp_path: Path) -> None:
     digests = set()
-    for place in ("device", "file"):
+    for location in ("device", "file"):
         settings = Training(epochs=2, batch_size=16, optimizer="adam", lr=3e-3, augment="on")
         run = warmup(
             cache,
-            tmp_path / place,
+            tmp_path / location,
             loss="joint",
             network=Network("small", "small"),
             settings=settings,
-            running=Running("cpu", place),
+            running=Running("cpu", location),
         )
         digests.add(read_checkpoint(run.path).stamp.digest)
     assert len(digests) == 1
@@ -57,19 +59,19 @@ def test_training_from_the_file_gives_the_same_weights(cache: Path, tmp_path: Pa
 def test_data_larger_than_the_free_memory_stays_in_its_file(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert resident(open_cache(cache), "train", CPU).place == "device"
+    assert resident(open_cache(cache), "train", CPU).location == "device"
     monkeypatch.setattr(module, "free_memory", lambda: 1000.0)
-    assert resident(open_cache(cache), "train", CPU).place == "file"
+    assert resident(open_cache(cache), "train", CPU).location == "file"
 
 
 def test_parts_lie_in_one_place_which_may_be_given(cache: Path) -> None:
     data = resident(open_cache(cache), "train", CPU)
-    room = make_room(data, 16)
+    buffer = make_buffer(data, 16)
     places = {
-        (part.audio.data_ptr(), part.visual.data_ptr(), part.rows.data_ptr())
-        for part in batches(data, torch.arange(len(data)).split(16), room)
+        (raw.audio.data_ptr(), raw.visual.data_ptr(), raw.rows.data_ptr())
+        for raw in batches(data, torch.arange(len(data)).split(16), buffer)
     }
-    assert places == {(room.audio.data_ptr(), room.visual.data_ptr(), room.rows.data_ptr())}
+    assert places == {(buffer.audio.data_ptr(), buffer.visual.data_ptr(), buffer.rows.data_ptr())}
 
 
 def test_a_compressed_cache_cannot_be_mapped_and_says_so(cache: Path) -> None:
@@ -83,12 +85,14 @@ def test_a_compressed_cache_cannot_be_mapped_and_says_so(cache: Path) -> None:
     assert "/train/audio is compressed" in caught.value.details[0]
 
 
-@pytest.mark.parametrize("place", ["device", "file"])
-def test_a_label_that_is_no_class_is_found_wherever_the_data_lies(cache: Path, place: str) -> None:
+@pytest.mark.parametrize("location", ["device", "file"])
+def test_a_label_that_is_no_class_is_found_wherever_the_data_lies(
+    cache: Path, location: str
+) -> None:
     with h5py.File(cache, "r+") as file:
         file["train/label"][3] = len(CLASSES)
     with pytest.raises(InputError, match="is corrupt"):
-        resident(open_cache(cache), "train", CPU, place)
+        resident(open_cache(cache), "train", CPU, location)
 
 
 def test_types_and_shapes_are_those_of_the_cache(tmp_path: Path) -> None:

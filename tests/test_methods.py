@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from avgap.methods import Batch, Now
+from avgap.methods import Batch, StepContext
 from avgap.methods.adaptive import Adaptive, annealing, posterior_weights
 from avgap.methods.concat import Concat
 from avgap.methods.joint import Joint, cross_entropies
@@ -36,7 +36,7 @@ class Fixed:
 
 
 BATCH = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), LABEL)
-NOW = Now(torch.tensor(0.0), {}, torch.Generator())
+NOW = StepContext(torch.tensor(0.0), {}, torch.Generator())
 
 
 def by_hand(gap: float) -> float:

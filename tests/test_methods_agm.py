@@ -75,14 +75,14 @@ def test_the_first_step_has_tau_of_one_and_the_means_follow() -> None:
     model, data = onestep.network(), onestep.batch()
     method = Agm()
     state = method.initial(model)
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     first = state["scores"].clone()
     assert state["steps"].item() == 1
     r = math.exp(first[1] - first[0])
     assert loss.terms["kappa_audio"].item() == pytest.approx(math.exp(1.5 * (1 - r)), rel=1e-5)
-    method.step(model, onestep.batch(seed=1), onestep.now(state))
+    method.step(model, onestep.batch(seed=1), onestep.context(state))
     other = method.initial(model)
-    method.step(model, onestep.batch(seed=1), onestep.now(other))
+    method.step(model, onestep.batch(seed=1), onestep.context(other))
     torch.testing.assert_close(state["scores"], (first + other["scores"]) / 2)
 
 
@@ -90,14 +90,16 @@ def test_the_loss_is_the_fused_one_and_without_modulation_so_is_the_gradient() -
     model, data = onestep.network(), onestep.batch()
     with torch.no_grad():
         model.head.weight *= 3
-    plain = Concat().step(model, data, onestep.now()).total.item()
+    plain = Concat().step(model, data, onestep.context()).total.item()
     method = Agm()
     state = method.initial(model)
     state["scores"].copy_(torch.tensor([2.0, 0.1]))
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     assert loss.total.item() == pytest.approx(plain, rel=1e-5)
-    off = onestep.gradients(Agm(ends=0), model, data, onestep.now(method.initial(model), epoch=1))
-    usual = onestep.gradients(Concat(), model, data, onestep.now())
+    off = onestep.gradients(
+        Agm(ends=0), model, data, onestep.context(method.initial(model), epoch=1)
+    )
+    usual = onestep.gradients(Concat(), model, data, onestep.context())
     # Without modulation the three passes give back the plain gradient (no batch statistics here).
     for name, gradient in usual.items():
         torch.testing.assert_close(off[name], gradient, rtol=1e-3, atol=1e-6)
@@ -109,8 +111,8 @@ def test_the_sounds_encoder_learns_by_kappa_a() -> None:
     model, data = onestep.network(), onestep.batch()
     method = Agm()
     state = method.initial(model)
-    modulated = onestep.gradients(method, model, data, onestep.now(state))
-    terms = method.step(model, data, onestep.now(method.initial(model))).terms
+    modulated = onestep.gradients(method, model, data, onestep.context(state))
+    terms = method.step(model, data, onestep.context(method.initial(model))).terms
     k_audio, k_visual = terms["kappa_audio"].detach(), terms["kappa_visual"].detach()
     assert abs(k_audio - 1) > 0.01
     logits = model(data.audio, data.frames)
@@ -136,8 +138,10 @@ def test_a_large_gradient_of_the_head_clips_all_to_the_norm_set(most: float) -> 
         for p in model.audio_encoder.parameters():
             p *= 3
     method = Agm(ends=0, clip=most)
-    clipped = onestep.gradients(method, model, data, onestep.now(method.initial(model), epoch=1))
-    plain = onestep.gradients(Concat(), model, data, onestep.now())
+    clipped = onestep.gradients(
+        method, model, data, onestep.context(method.initial(model), epoch=1)
+    )
+    plain = onestep.gradients(Concat(), model, data, onestep.context())
     assert plain["head.weight"].abs().max() > 1
     norm = torch.stack([g.norm() for g in clipped.values()]).norm().item()
     assert norm == pytest.approx(most, rel=1e-4)

@@ -14,40 +14,40 @@ def prepared(name):
     method = METHODS[name]()
     model = onestep.network(method.network)
     state = method.initial(model)
-    moment = onestep.now(state, epoch=7)
+    context = onestep.context(state, epoch=7)
     data = onestep.batch(12)
     if name != "g-blending":
-        method.start_epoch(model, onestep.epoch(7, data, onestep.batch(9)), moment)
-    return method, model, data, moment
+        method.start_epoch(model, onestep.epoch(7, data, onestep.batch(9)), context)
+    return method, model, data, context
 
 
-def updated(method, model, data, moment):
+def updated(method, model, data, context):
     """The sums of the losses of two updates."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return [onestep.update(method, model, data, moment, optimizer) for _ in range(2)]
+    return [onestep.update(method, model, data, context, optimizer) for _ in range(2)]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_no_step_waits_for_the_device(name, monkeypatch):
-    method, model, data, moment = prepared(name)
-    for turn in range(method.turns):
-        turned = moment._replace(turn=turn)
+    method, model, data, context = prepared(name)
+    for update in range(method.updates_per_batch):
+        context = context._replace(update=update)
         with monkeypatch.context() as patch:
             onestep.forbid_waiting(patch)
             model.zero_grad(set_to_none=True)
-            loss = method.step(model, data, turned)
-            method.backward(model, loss, turned)
+            loss = method.step(model, data, context)
+            method.backward(model, loss, context)
         assert loss.total.shape == ()
         assert all(term.shape == () for term in loss.terms.values())
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_state_stays_where_it_lies(name):
-    method, model, data, moment = prepared(name)
-    places = {key: value.data_ptr() for key, value in moment.state.items()}
-    updated(method, model, data, moment)
-    assert {key: value.data_ptr() for key, value in moment.state.items()} == places
-    assert not any(value.requires_grad for value in moment.state.values())
+    method, model, data, context = prepared(name)
+    places = {key: value.data_ptr() for key, value in context.state.items()}
+    updated(method, model, data, context)
+    assert {key: value.data_ptr() for key, value in context.state.items()} == places
+    assert not any(value.requires_grad for value in context.state.values())
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -66,7 +66,7 @@ def test_a_method_draws_nothing_from_the_global_state(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_parameters_without_gradient_are_those_that_the_method_says(name):
-    method, model, data, moment = prepared(name)
-    for turn in range(method.turns):
-        found = onestep.gradients(method, model, data, moment._replace(turn=turn))
+    method, model, data, context = prepared(name)
+    for update in range(method.updates_per_batch):
+        found = onestep.gradients(method, model, data, context._replace(update=update))
         assert any(gradient is None for gradient in found.values()) == method.partial

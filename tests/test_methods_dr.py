@@ -62,7 +62,7 @@ def test_it_is_due_every_interval_and_so_many_times():
         before = model.audio_encoder.body[0].weight.clone()
         state["weights"].fill_(-1.0)
         method.start_epoch(
-            model, onestep.epoch(number, data, onestep.batch(9, 7)), onestep.now(state)
+            model, onestep.epoch(number, data, onestep.batch(9, 7)), onestep.context(state)
         )
         gone.append(bool(state["weights"].min() >= 0))
         moved = not torch.equal(before, model.audio_encoder.body[0].weight)
@@ -85,7 +85,7 @@ def test_a_modality_that_only_knows_its_training_samples_goes_back_and_the_other
     noise = torch.randn(30, 8, generator=torch.Generator().manual_seed(5))
     validation = validation._replace(audio=noise, frames=validation.frames + here[:, None])
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    method.start_epoch(model, onestep.epoch(1, train, validation), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(1, train, validation), onestep.context(state))
     audio, visual = state["weights"].tolist()
     assert audio > 0.5
     assert visual == 0
@@ -101,4 +101,4 @@ def test_without_validation_it_is_refused():
     state = Dr().initial(model)
     for validation in (None, onestep.batch(2)):
         with pytest.raises(InputError, match="validation is too small\n  it needs a clip for each"):
-            Dr().start_epoch(model, onestep.epoch(0, data, validation), onestep.now(state))
+            Dr().start_epoch(model, onestep.epoch(0, data, validation), onestep.context(state))

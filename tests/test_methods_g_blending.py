@@ -54,7 +54,7 @@ def test_the_loss_is_the_blend():
     method = GBlending()
     state = method.initial(model)
     state["weights"].copy_(torch.tensor([0.5, 0.3, 0.2]))
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     parts = [loss.terms[name].item() for name in ("fused", "audio", "visual")]
     assert loss.total.item() == pytest.approx(0.5 * parts[0] + 0.3 * parts[1] + 0.2 * parts[2])
 
@@ -64,15 +64,15 @@ def test_the_weights_are_measured_before_the_first_epoch_on_copies_alone():
     before = deepcopy(model.state_dict())
     method = GBlending(super_epoch=2, held_out=0.2)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, data), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, data), onestep.context(state))
     weights = state["weights"].clone()
     assert weights.sum().item() == pytest.approx(1)
     assert len({round(w, 6) for w in weights.tolist()}) == 3
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     again = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, data), onestep.now(again))
+    method.start_epoch(model, onestep.epoch(0, data), onestep.context(again))
     assert torch.equal(again["weights"], weights)  # a function of (seed, epoch)
-    method.start_epoch(model, onestep.epoch(2, data), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(2, data), onestep.context(state))
     assert torch.equal(state["weights"], weights)  # offline: never again
 
 
@@ -95,7 +95,7 @@ def test_gain_and_overfitting_are_differences_of_each_copys_own_loss(monkeypatch
     )
     model, method = onestep.network(), GBlending(held_out=0.2)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, onestep.batch(30)), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(30)), onestep.context(state))
     assert state["weights"].tolist() == pytest.approx([4 / 13, 8 / 13, 1 / 13])
 
 
@@ -128,7 +128,7 @@ def test_copies_train_on_no_held_out_clip_and_validation_is_not_looked_at():
     begins = onestep.epoch(0, onestep.batch(30))._replace(
         train=Watched(onestep.batch(30)), validation=Forbidden()
     )
-    method.start_epoch(model, begins, onestep.now(method.initial(model)))
+    method.start_epoch(model, begins, onestep.context(method.initial(model)))
     assert len(trained) == 24
     assert seen == set(range(30))
 
@@ -140,7 +140,7 @@ def test_online_measures_again_after_every_super_epoch():
     changed = []
     for number in range(5):
         before = state["weights"].clone()
-        method.start_epoch(model, onestep.epoch(number, data), onestep.now(state, seed=number))
+        method.start_epoch(model, onestep.epoch(number, data), onestep.context(state, seed=number))
         changed.append(not torch.equal(before, state["weights"]))
     assert changed == [True, False, True, False, True]
 
@@ -152,7 +152,7 @@ def test_a_modality_that_tells_nothing_gets_little_weight():
     method = GBlending(super_epoch=6, held_out=0.2)
     state = method.initial(model)
     split = data._replace(audio=noise)
-    method.start_epoch(model, onestep.epoch(0, split, lr=0.003), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, split, lr=0.003), onestep.context(state))
     _, audio, visual = state["weights"].tolist()
     assert visual > 3 * audio
     assert math.isfinite(audio)

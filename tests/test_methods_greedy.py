@@ -37,7 +37,7 @@ def gated():
 def test_the_loss_is_that_of_both_heads():
     model, method, state = gated()
     data = onestep.batch()
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     logits = model(data.audio, data.frames)
     audio, visual = (
         nn.functional.cross_entropy(z, data.label).item() for z in (logits.audio, logits.visual)
@@ -47,7 +47,7 @@ def test_the_loss_is_that_of_both_heads():
 
 def test_speeds_are_of_gates_and_of_encoders_with_their_heads():
     model, method, state = gated()
-    onestep.gradients(method, model, onestep.batch(), onestep.now(state))
+    onestep.gradients(method, model, onestep.batch(), onestep.context(state))
     bypass = [
         p for gate in model.gates for part in (gate.squeeze, gate.audio) for p in part.parameters()
     ]
@@ -61,9 +61,9 @@ def test_the_gates_of_the_faster_modality_stand_still_for_the_window():
     state["sums"].copy_(torch.tensor([1e6, 1.0, 1.0, 1.0]))  # the sound's bypass is far faster
     still = []
     for _ in range(6):
-        loss = method.step(model, onestep.batch(), onestep.now(state, epoch=1))
+        loss = method.step(model, onestep.batch(), onestep.context(state, epoch=1))
         still.append((loss.terms["frozen_audio"].item(), loss.terms["frozen_visual"].item()))
-        method.backward(model, loss, onestep.now(state, epoch=1))
+        method.backward(model, loss, onestep.context(state, epoch=1))
     free, frozen = (0.0, 0.0), (1.0, 0.0)
     assert still == [free, frozen, frozen, frozen, free, frozen]
 
@@ -72,7 +72,7 @@ def test_while_gates_stand_still_no_speed_is_counted():
     model, method, state = gated()
     state["left"].fill_(2)
     state["frozen"].copy_(torch.tensor([0.0, 1.0]))
-    onestep.gradients(method, model, onestep.batch(), onestep.now(state, epoch=1))
+    onestep.gradients(method, model, onestep.batch(), onestep.context(state, epoch=1))
     assert state["sums"].tolist() == [0, 0, 0, 0]
     assert state["left"].item() == 1
     assert state["frozen"].tolist() == [0, 1]
@@ -80,19 +80,19 @@ def test_while_gates_stand_still_no_speed_is_counted():
 
 def test_before_its_first_epoch_and_within_epsilon_nothing_stands_still():
     model, method, state = gated()
-    onestep.gradients(method, model, onestep.batch(), onestep.now(state, epoch=0))
+    onestep.gradients(method, model, onestep.batch(), onestep.context(state, epoch=0))
     assert state["sums"].min() > 0
     assert state["frozen"].tolist() == [0, 0]
     calm = Greedy(epsilon=100.0)
-    onestep.gradients(calm, model, onestep.batch(), onestep.now(state, epoch=5))
+    onestep.gradients(calm, model, onestep.batch(), onestep.context(state, epoch=5))
     assert state["frozen"].tolist() == [0, 0]
 
 
 def test_a_gate_that_stands_still_gets_no_gradient():
     model, method, state = gated()
-    onestep.gradients(method, model, onestep.batch(), onestep.now(state))
+    onestep.gradients(method, model, onestep.batch(), onestep.context(state))
     state["frozen"].copy_(torch.tensor([1.0, 0.0]))
-    found = onestep.gradients(method, model, onestep.batch(), onestep.now(state))
+    found = onestep.gradients(method, model, onestep.batch(), onestep.context(state))
     for name, gradient in found.items():
         if name.startswith("gates") and ".audio." in name:
             assert not gradient.any(), name

@@ -1,4 +1,4 @@
-"""MLA: the projection, what each turn changes, and that the second leaves the first's alone."""
+"""MLA: the projection, what each update changes, and that the second leaves the first's alone."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ def test_lambda_falls_to_its_square_within_an_epoch(damping):
     model, data = onestep.network("shared-head"), onestep.batch(6)
     method = Mla(normalise=False, damping=damping)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, onestep.batch(12)), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(12)), onestep.context(state))
     state["seen"].fill_(6)
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     mean = state["mean"].clone()
-    method.backward(model, loss, onestep.now(state))
+    method.backward(model, loss, onestep.context(state))
     left = damping**1.5 / (damping**1.5 + mean @ mean)
     torch.testing.assert_close(state["projection"] @ mean, mean * left, rtol=1e-3, atol=1e-5)
 
 
-def test_both_turns_of_a_batch_have_its_lambda():
-    # Batches of 6 of 24 samples: λ = 0.1^1 in both turns of the first, 0.1^1.25 in the second's.
+def test_both_updates_of_a_batch_have_its_lambda():
+    # Batches of 6 of 24 samples: λ = 0.1^1 in both updates of the first, 0.1^1.25 in the second's.
     model, data = onestep.network("shared-head"), onestep.batch(6)
     method = Mla(normalise=False)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, onestep.batch(24)), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, onestep.batch(24)), onestep.context(state))
     for exponent in (1, 1.25):
-        for turn in range(2):
+        for update in range(2):
             before = state["projection"].clone()
-            onestep.gradients(method, model, data, onestep.now(state, turn=turn))
+            onestep.gradients(method, model, data, onestep.context(state, update=update))
             mean, damping = state["mean"], torch.tensor(0.1**exponent)
             expected = recursive_least_squares(before, mean, damping)
             torch.testing.assert_close(state["projection"], expected)
 
 
-def turns(method, model, data, state):
-    """The head's gradients and the encoders moved, turn by turn; no optimizer."""
+def updates(method, model, data, state):
+    """The head's gradients and the encoders moved, update by update; no optimizer."""
     found = []
-    for turn in range(2):
-        moment = onestep.now(state, turn=turn)
-        found.append(onestep.gradients(method, model, data, moment))
+    for update in range(2):
+        context = onestep.context(state, update=update)
+        found.append(onestep.gradients(method, model, data, context))
     return found
 
 
-def test_each_turn_moves_one_encoder_and_the_head():
+def test_each_update_moves_one_encoder_and_the_head():
     model, data = onestep.network("shared-head"), onestep.batch()
     method = Mla()
-    first, second = turns(method, model, data, method.initial(model))
+    first, second = updates(method, model, data, method.initial(model))
     moved = [
         {n.split(".")[0] for n, g in found.items() if g is not None} for found in (first, second)
     ]
@@ -80,7 +80,7 @@ def test_a_gradient_is_multiplied_by_the_projection_of_the_features_before():
         )[0]
         for phi in features
     ]
-    first, second = turns(method, model, data, state)
+    first, second = updates(method, model, data, state)
     # λ = 0.1 in the first batch: P = 1 − h̄ h̄ᵀ / (0.1 + h̄ᵀ h̄) after the sound.
     h = features[0].mean(dim=0).detach()
     projection = torch.eye(len(h)) - torch.outer(h, h) / (0.1 + h @ h)
@@ -94,10 +94,10 @@ def test_visuals_update_of_the_head_does_not_disturb_what_it_answers_to_the_soun
     state = method.initial(model)
     state["seen"].fill_(6)
     state["samples"].fill_(6)  # λ = 0.01
-    _, second = turns(method, model, data, state)
+    _, second = updates(method, model, data, state)
     sound = model.encode_audio(data.audio).mean(dim=0).detach()
     raw = torch.autograd.grad(
-        method.step(model, data, onestep.now(state, turn=1)).total, model.head.weight
+        method.step(model, data, onestep.context(state, update=1)).total, model.head.weight
     )[0]
     change = second["head.weight"]
     assert (change @ sound).norm() < 0.05 * (raw @ sound).norm()
@@ -110,14 +110,14 @@ def test_the_codes_variant_removes_the_updates_own_direction_instead():
     state = method.initial(model)
     state["seen"].fill_(60)
     state["samples"].fill_(6)  # λ = 1e-11
-    first, second = turns(method, model, data, state)
+    first, second = updates(method, model, data, state)
     sight = model.encode_visual(data.frames).mean(dim=0).detach()
     raw = torch.autograd.grad(
-        method.step(model, data, onestep.now(state, turn=1)).total, model.head.weight
+        method.step(model, data, onestep.context(state, update=1)).total, model.head.weight
     )[0]
     assert (second["head.weight"] @ sight).norm() < 0.05 * (raw @ sight).norm()
     plain = torch.autograd.grad(
-        method.step(model, data, onestep.now(state)).total, model.head.weight
+        method.step(model, data, onestep.context(state)).total, model.head.weight
     )[0]
     torch.testing.assert_close(first["head.weight"], plain)  # its first update leaves P alone
 
@@ -127,9 +127,9 @@ def test_the_codes_first_update_is_neither_projected_nor_normalised():
     method = Mla(variant="code")
     state = method.initial(model)
     plain = torch.autograd.grad(
-        method.step(model, data, onestep.now(state)).total, model.head.weight
+        method.step(model, data, onestep.context(state)).total, model.head.weight
     )[0]
-    first, _ = turns(method, model, data, state)
+    first, _ = updates(method, model, data, state)
     torch.testing.assert_close(first["head.weight"], plain)
 
 
@@ -137,7 +137,7 @@ def test_the_projection_has_norm_one_if_it_is_normalised():
     model, data = onestep.network("shared-head"), onestep.batch()
     method = Mla()
     state = method.initial(model)
-    turns(method, model, data, state)
+    updates(method, model, data, state)
     assert state["projection"].norm().item() == pytest.approx(1)
     assert state["updates"].item() == 2
     assert state["seen"].item() == 6

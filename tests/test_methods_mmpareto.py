@@ -47,9 +47,9 @@ def test_the_blend_is_at_least_as_long_as_the_sum_and_then_boosted():
 
 def test_heads_get_the_plain_gradient_and_encoders_the_blend():
     model, data = onestep.network("separate-heads"), onestep.batch()
-    plain = onestep.gradients(Joint(), model, data, onestep.now())
-    found = onestep.gradients(MMPareto(), model, data, onestep.now())
-    terms = Joint().step(model, data, onestep.now()).terms
+    plain = onestep.gradients(Joint(), model, data, onestep.context())
+    found = onestep.gradients(MMPareto(), model, data, onestep.context())
+    terms = Joint().step(model, data, onestep.context()).terms
     for side in ("audio", "visual"):
         encoder = getattr(model, f"{side}_encoder")
         parameters = list(encoder.parameters())
@@ -70,10 +70,10 @@ def test_where_the_losses_pull_apart_neither_rises():
     model, data = onestep.network("separate-heads"), onestep.batch()
     with torch.no_grad():  # the fused head answers the sound the other way round, and louder
         model.head.weight[:, : model.audio_features] = -5 * model.audio_head.weight
-    plain = onestep.gradients(Joint(), model, data, onestep.now())
-    found = onestep.gradients(MMPareto(), model, data, onestep.now())
+    plain = onestep.gradients(Joint(), model, data, onestep.context())
+    found = onestep.gradients(MMPareto(), model, data, onestep.context())
     own = torch.autograd.grad(
-        Joint().step(model, data, onestep.now()).terms["audio"],
+        Joint().step(model, data, onestep.context()).terms["audio"],
         list(model.audio_encoder.parameters()),
     )
     names = [f"audio_encoder.{name}" for name, _ in model.audio_encoder.named_parameters()]
@@ -83,6 +83,6 @@ def test_where_the_losses_pull_apart_neither_rises():
 
 def test_features_that_come_as_they_are_have_nothing_to_blend():
     model, data = onestep.network("separate-heads", "identity"), onestep.batch(encoder="identity")
-    found = onestep.gradients(MMPareto(), model, data, onestep.now())
+    found = onestep.gradients(MMPareto(), model, data, onestep.context())
     assert all("head" in name for name in found)
     assert all(gradient is not None for gradient in found.values())

@@ -22,15 +22,15 @@ def pair(audio, visual):
 def test_the_score_is_the_sum_of_true_class_probabilities() -> None:
     ln3 = math.log(3)
     logits = Logits(torch.tensor([[ln3, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [ln3, 0.0]]))
-    scores = true_class_scores(logits, torch.tensor([0, 1]), onestep.now())
+    scores = true_class_scores(logits, torch.tensor([0, 1]), onestep.context())
     assert scores.audio.item() == pytest.approx(3 / 4 + 1 / 2)
     assert scores.visual.item() == pytest.approx(1 / 2 + 1 / 4)
 
 
 def test_scores_are_summed_over_processes() -> None:
-    moment = onestep.now()._replace(over_ranks=lambda t: t + torch.tensor([1.0, 2.0]))
+    context = onestep.context()._replace(over_ranks=lambda t: t + torch.tensor([1.0, 2.0]))
     logits = Logits(torch.zeros(2, 2), torch.zeros(2, 2))
-    scores = true_class_scores(logits, torch.tensor([0, 1]), moment)
+    scores = true_class_scores(logits, torch.tensor([0, 1]), context)
     assert [s.item() for s in scores] == [2.0, 3.0]
 
 
@@ -58,7 +58,7 @@ def test_the_noise_is_as_large_as_the_gradient() -> None:
 
 
 def test_epochs_from_first_to_last_are_modulated() -> None:
-    inside = [bool(within(onestep.now(epoch=e), 2, 4)) for e in range(6)]
+    inside = [bool(within(onestep.context(epoch=e), 2, 4)) for e in range(6)]
     assert inside == [False, False, True, True, True, False]
 
 
@@ -67,13 +67,13 @@ def test_gradients_of_the_leading_encoder_shrink_by_k_and_no_others(variant: str
     model, data = onestep.network(), onestep.batch()
     with torch.no_grad():  # the audio leads: its logits answer to the label more strongly
         model.head.weight[:, : model.audio_features] *= 5
-    plain = onestep.gradients(Concat(), model, data, onestep.now())
+    plain = onestep.gradients(Concat(), model, data, onestep.context())
     method = OgmGe(noise=False, variant=variant)
-    loss = method.step(model, data, onestep.now())
+    loss = method.step(model, data, onestep.context())
     k = {"audio": loss.terms["k_audio"].item(), "visual": loss.terms["k_visual"].item()}
     assert sorted(k.values())[0] < 0.5
     assert sorted(k.values())[1] == 1
-    changed = onestep.gradients(method, model, data, onestep.now())
+    changed = onestep.gradients(method, model, data, onestep.context())
     for name, gradient in plain.items():
         scaled = "_encoder" in name and (variant == "paper" or gradient.dim() == 4)
         factor = k[name.split("_")[0]] if scaled else 1.0
@@ -82,8 +82,10 @@ def test_gradients_of_the_leading_encoder_shrink_by_k_and_no_others(variant: str
 
 def test_after_the_last_modulated_epoch_gradients_are_plain() -> None:
     model, data = onestep.network(), onestep.batch()
-    plain = onestep.gradients(Concat(), model, data, onestep.now())
-    last, late = (onestep.gradients(OgmGe(), model, data, onestep.now(epoch=e)) for e in (50, 51))
+    plain = onestep.gradients(Concat(), model, data, onestep.context())
+    last, late = (
+        onestep.gradients(OgmGe(), model, data, onestep.context(epoch=e)) for e in (50, 51)
+    )
     for name, gradient in plain.items():
         assert torch.equal(late[name], gradient)
         assert torch.equal(last[name], gradient) == ("_encoder" not in name or gradient.dim() != 4)
@@ -98,9 +100,9 @@ def test_a_constant_k_slows_sgd_and_cancels_in_adam() -> None:
         steps = make(model.parameters(), lr=1e-4)
         for _ in range(5):
             steps.zero_grad()
-            Concat().step(model, data, onestep.now()).total.backward()
+            Concat().step(model, data, onestep.context()).total.backward()
             on = torch.tensor(True)
-            modulate(model, k, on, onestep.now(), every=False, noise=False)
+            modulate(model, k, on, onestep.context(), every=False, noise=False)
             steps.step()
         return float((weight.detach() - first).norm())
 
@@ -112,7 +114,7 @@ def test_a_constant_k_slows_sgd_and_cancels_in_adam() -> None:
 def test_the_noise_is_a_function_of_the_generator() -> None:
     model, data = onestep.network(), onestep.batch()
     one, same, other = (
-        onestep.gradients(OgmGe(), model, data, onestep.now(seed=seed)) for seed in (1, 1, 2)
+        onestep.gradients(OgmGe(), model, data, onestep.context(seed=seed)) for seed in (1, 1, 2)
     )
     name = "audio_encoder.body.0.weight"
     assert torch.equal(one[name], same[name])

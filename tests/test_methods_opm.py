@@ -45,10 +45,10 @@ def test_rates_of_zero_change_nothing():
 
 def test_drops_are_in_force_after_the_warm_up_with_their_probability():
     rates = pair(0.5, 0.0)
-    moment = onestep.now(epoch=6)
-    on = [bool(in_force(rates, moment, 0.7, 6).audio > 0) for _ in range(1000)]
+    context = onestep.context(epoch=6)
+    on = [bool(in_force(rates, context, 0.7, 6).audio > 0) for _ in range(1000)]
     assert sum(on) / 1000 == pytest.approx(0.7, abs=0.05)
-    early = onestep.now(epoch=5)
+    early = onestep.context(epoch=5)
     assert not any(in_force(rates, early, 1.0, 6).audio > 0 for _ in range(20))
 
 
@@ -57,13 +57,15 @@ def test_the_leading_modality_loses_its_share_of_samples(method):
     model, data = onestep.network(), onestep.batch(600)
     with torch.no_grad():
         model.head.weight[:, : model.audio_features] *= 5
-    loss = method.step(model, data, onestep.now(epoch=6, seed=3))
+    loss = method.step(model, data, onestep.context(epoch=6, seed=3))
     leader = "audio" if loss.terms["q_audio"] > 0 else "visual"
     rate = loss.terms[f"q_{leader}"].item()
     assert rate > 0.5
-    moment = onestep.now(epoch=6, seed=3)
-    torch.rand((), generator=moment.generator)  # the draw of whether the batch drops at all
-    kept = draws(Pair(torch.zeros(600, 1), torch.zeros(600, 1)), moment)[:, int(leader == "visual")]
+    context = onestep.context(epoch=6, seed=3)
+    torch.rand((), generator=context.generator)  # the draw of whether the batch drops at all
+    kept = draws(Pair(torch.zeros(600, 1), torch.zeros(600, 1)), context)[
+        :, int(leader == "visual")
+    ]
     assert (kept < rate).float().mean().item() == pytest.approx(rate, abs=0.05)
     phi = Pair(*model.encode(data.audio, data.frames))
     draw = torch.stack([kept, kept], dim=1)
@@ -75,9 +77,9 @@ def test_the_leading_modality_loses_its_share_of_samples(method):
 
 def test_in_the_warm_up_the_gradients_are_plain():
     model, data = onestep.network(), onestep.batch()
-    plain = onestep.gradients(Concat(), model, data, onestep.now())
+    plain = onestep.gradients(Concat(), model, data, onestep.context())
     for method in (Opm(), OpmOgm()):
-        early = onestep.gradients(method, model, data, onestep.now(epoch=5))
+        early = onestep.gradients(method, model, data, onestep.context(epoch=5))
         for name, gradient in plain.items():
             torch.testing.assert_close(early[name], gradient)
 
@@ -86,10 +88,10 @@ def test_with_ogm_the_leading_encoders_convolutions_shrink_by_k():
     model, data = onestep.network(), onestep.batch()
     with torch.no_grad():
         model.head.weight[:, : model.audio_features] *= 5
-    alone = onestep.gradients(Opm(p=1.0), model, data, onestep.now(epoch=6))
+    alone = onestep.gradients(Opm(p=1.0), model, data, onestep.context(epoch=6))
     method = OpmOgm(p=1.0)
-    both = onestep.gradients(method, model, data, onestep.now(epoch=6))
-    terms = method.step(model, data, onestep.now(epoch=6)).terms
+    both = onestep.gradients(method, model, data, onestep.context(epoch=6))
+    terms = method.step(model, data, onestep.context(epoch=6)).terms
     assert min(terms["k_audio"], terms["k_visual"]) < 0.5
     for name, gradient in alone.items():
         side = name.split("_")[0]
@@ -101,9 +103,9 @@ def test_ogm_goes_on_to_its_last_epoch():
     model, data = onestep.network(), onestep.batch()
     with torch.no_grad():
         model.head.weight[:, : model.audio_features] *= 5
-    plain = onestep.gradients(Opm(p=0.0), model, data, onestep.now(epoch=60))
+    plain = onestep.gradients(Opm(p=0.0), model, data, onestep.context(epoch=60))
     last, late = (
-        onestep.gradients(OpmOgm(p=0.0), model, data, onestep.now(epoch=epoch))
+        onestep.gradients(OpmOgm(p=0.0), model, data, onestep.context(epoch=epoch))
         for epoch in (60, 61)
     )
     differs = [name for name in plain if not torch.equal(last[name], plain[name])]

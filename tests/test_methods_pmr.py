@@ -55,12 +55,12 @@ def test_new_prototypes_are_mixed_with_the_old() -> None:
     model, data = onestep.network(), onestep.batch(12)
     method = Pmr(momentum=0.25, share=1.0)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, data), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, data), onestep.context(state))
     first = state["audio_prototypes"].clone()
     phi = model.encode(data.audio, data.frames)[0]
     torch.testing.assert_close(first[1], phi[data.label == 1].mean(dim=0).detach())
     state["audio_prototypes"].fill_(8.0)
-    method.start_epoch(model, onestep.epoch(1, data), onestep.now(state))
+    method.start_epoch(model, onestep.epoch(1, data), onestep.context(state))
     torch.testing.assert_close(state["audio_prototypes"], 0.75 * first + 0.25 * 8)
 
 
@@ -82,7 +82,7 @@ def test_prototypes_are_of_training_samples_alone():
     method, found = Pmr(share=1.0), []
     for validation in (None, onestep.batch(12, seed=9)):
         state = method.initial(model)
-        method.start_epoch(model, onestep.epoch(0, data, validation), onestep.now(state))
+        method.start_epoch(model, onestep.epoch(0, data, validation), onestep.context(state))
         found.append(state["visual_prototypes"])
     assert torch.equal(*found)
 
@@ -94,7 +94,7 @@ def test_the_loss_is_the_fused_one_and_alpha_times_the_slower_modalitys() -> Non
     # The sound's prototypes are all alike: q = 1/3 everywhere. The frames' are their class means.
     phi = model.encode(data.audio, data.frames)[1].detach()
     state["visual_prototypes"].copy_(class_means(phi, data.label, 3))
-    loss = method.step(model, data, onestep.now(state))
+    loss = method.step(model, data, onestep.context(state))
     assert loss.terms["audio_prototype"].item() == pytest.approx(math.log(3), rel=1e-5)
     assert loss.terms["visual_prototype"].item() < math.log(3)
     expected = loss.terms["fused"].item() + 3 * math.log(3)
@@ -105,12 +105,12 @@ def test_the_slower_encoder_alone_gets_another_gradient() -> None:
     model, data = onestep.network(), onestep.batch()
     method = Pmr(share=1.0)
     state = method.initial(model)
-    method.start_epoch(model, onestep.epoch(0, data), onestep.now(state))
-    plain = onestep.gradients(Concat(), model, data, onestep.now())
-    pulled = onestep.gradients(method, model, data, onestep.now(state))
+    method.start_epoch(model, onestep.epoch(0, data), onestep.context(state))
+    plain = onestep.gradients(Concat(), model, data, onestep.context())
+    pulled = onestep.gradients(method, model, data, onestep.context(state))
     moved = {name.split("_")[0] for name in plain if not torch.allclose(plain[name], pulled[name])}
     assert len(moved) == 1
     assert moved < {"audio", "visual"}
-    late = onestep.gradients(method, model, data, onestep.now(state, epoch=71))
+    late = onestep.gradients(method, model, data, onestep.context(state, epoch=71))
     for name, gradient in plain.items():
         torch.testing.assert_close(late[name], gradient)

@@ -17,7 +17,7 @@ import torch
 
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.data.cache.reader import open_cache
-from avgap.data.loading.resident import Part, batches, generator, resident
+from avgap.data.loading.resident import RawBatch, batches, generator, resident
 from avgap.errors import InputError, OutputError
 from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup
@@ -92,9 +92,9 @@ def test_a_run_broken_between_epochs_ends_with_the_weights_of_an_unbroken_one(
 
     saved = Folder.save
 
-    def save_twice_and_die(self: Folder, trainee: object, **rest: object) -> None:
-        saved(self, trainee, **rest)  # type: ignore[arg-type]
-        if len(trainee.history) == 2:  # type: ignore[attr-defined]
+    def save_twice_and_die(self: Folder, state: object, **rest: object) -> None:
+        saved(self, state, **rest)  # type: ignore[arg-type]
+        if len(state.history) == 2:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_twice_and_die)
@@ -193,14 +193,14 @@ def test_every_sample_is_seen_once_per_epoch_also_when_the_last_batch_is_partial
 ) -> None:
     data = resident(open_cache(cache), "train", torch.device("cpu"))
     order = torch.randperm(len(data), generator=generator("cpu", 0, 1))
-    # A part is good until the next: what is to last is copied.
-    parts = [Part(*(array.clone() for array in part)) for part in batches(data, order.split(16))]
-    assert [len(part.label) for part in parts] == [16, 16, 16, 12]
+    # A raw batch is good until the next: what is to last is copied.
+    parts = [RawBatch(*(array.clone() for array in raw)) for raw in batches(data, order.split(16))]
+    assert [len(raw.label) for raw in parts] == [16, 16, 16, 12]
     whole = open_cache(cache).split("train")
     for name in ("audio", "visual", "label"):
-        joined = torch.cat([getattr(part, name) for part in parts])
+        joined = torch.cat([getattr(raw, name) for raw in parts])
         assert torch.equal(joined, torch.from_numpy(getattr(whole, name))[order])
-    assert torch.equal(torch.cat([part.rows for part in parts]), order)
+    assert torch.equal(torch.cat([raw.rows for raw in parts]), order)
 
 
 def test_the_shuffle_is_a_function_of_seed_epoch_and_purpose_alone() -> None:

@@ -119,7 +119,7 @@ class Epochs:
         self._rows: deque[list[str]] = deque(maxlen=_ROWS)
 
     def resume(self, done: int) -> None:
-        """Count steps done by an earlier run."""
+        """Count steps of the optimizer done by an earlier run."""
         self._bar.resume(done)
 
     def advance(self) -> None:
@@ -148,10 +148,10 @@ class Epochs:
 
 def _cells(record: Mapping[str, Any]) -> dict[str, str]:
     """An epoch as a row: accuracies on the validation split, in percent."""
-    step = f" {record['step']}" if record["step"] else ""
+    round_ = f" {record['step']}" if record["step"] else ""
     accuracies = record["val"] or dict.fromkeys(("fused", "audio", "visual"))
     return {
-        "phase": record["phase"] + step,
+        "phase": record["phase"] + round_,
         "epoch": str(record["epoch"]),
         "loss": f"{record['loss']:.4f}",
         **{f"{m} %": "–" if v is None else f"{100 * v:.1f}" for m, v in accuracies.items()},
@@ -160,11 +160,11 @@ def _cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
-    step = f" step {record['step']}" if record["step"] else ""
+    round_ = f" round {record['step']}" if record["step"] else ""
     accuracies = record["val"] or {}
     shown = " ".join(f"{m} {100 * v:.1f}" for m, v in accuracies.items()) or "none"
     return (
-        f"{record['phase']}{step} epoch {record['epoch']}: loss {record['loss']:.4f}, "
+        f"{record['phase']}{round_} epoch {record['epoch']}: loss {record['loss']:.4f}, "
         f"validation % {shown}, {record['samples_per_second']:,.0f} samples/s"
     )
 

@@ -161,5 +161,5 @@ def warn(text: str) -> None:
 def error(failure: AvgapError) -> None:
     """Print an error with its particulars and what to try; once, if several processes meet it."""
     distributed = sys.modules.get("avgap.training.distributed")
-    if distributed is None or distributed.tells(str(failure)):
+    if distributed is None or distributed.should_print(str(failure)):
         _say(f"error: {failure}")

@@ -2,7 +2,7 @@
 
 A new method: a frozen dataclass of settings with `step`, in a file of its own, one line in
 `registry.py`, and a test of its loss on numbers computed by hand. What a method keeps
-from batch to batch are tensors in `Now.state`, changed in place: they are saved with every
+from batch to batch are tensors in `StepContext.state`, changed in place: they are saved with every
 checkpoint, and a captured graph goes on reading them.
 """
 
@@ -32,23 +32,23 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Now(NamedTuple):
+class StepContext(NamedTuple):
     """What changes while a method trains. All of it lies on the model's device.
 
     epoch: 0-based within the phase, a float64 scalar to compute with, never to branch on: a branch
     would wait for the device. state: the method's own tensors. generator: for chance, a function
-    of (seed, epoch). turn: which of the method's updates of this batch, from 0. over_ranks: the
+    of (seed, epoch). update: which of the method's updates of this batch, from 0. over_ranks: the
     sum of a tensor over all processes, without gradient; the tensor itself where there is one.
     """
 
     epoch: Tensor
     state: dict[str, Tensor]
     generator: Generator
-    turn: int = 0
+    update: int = 0
     over_ranks: Callable[[Tensor], Tensor] = lambda tensor: tensor
 
 
-class Samples(Protocol):
+class SplitView(Protocol):
     """One split as a method may look at it between epochs."""
 
     @property
@@ -71,21 +71,21 @@ class Epoch(NamedTuple):
     """
 
     number: int
-    train: Samples
-    validation: Samples | None
+    train: SplitView
+    validation: SplitView | None
     optimizer: Callable[[nn.Module], Optimizer]
 
 
 class Method(Protocol):
     """A training method: `step`, and what few methods need besides, each with a default.
 
-    turns: updates of the weights per batch. graph: whether a step may be captured: no chance but
-    by Now.generator, no branch on a value. partial: whether an update leaves some parameters
+    updates_per_batch: of the weights. graph: whether a step may be captured: no chance but by
+    StepContext.generator, no branch on a value. partial: whether an update leaves some parameters
     without gradient. distributed: whether the loss is a mean over samples, so that processes can
     share a batch. passes: forward passes of the network that an update of a batch costs.
     """
 
-    turns: ClassVar[int] = 1
+    updates_per_batch: ClassVar[int] = 1
     graph: ClassVar[bool] = True
     partial: ClassVar[bool] = False
     distributed: ClassVar[bool] = True
@@ -96,11 +96,11 @@ class Method(Protocol):
         """The variant of the model, of `models.NETWORKS`."""
         return "concat"
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """The loss of one batch. Never waits for the device."""
         ...
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """Leave in every parameter the gradient that the optimizer shall take."""
         loss.total.backward()
 
@@ -108,6 +108,6 @@ class Method(Protocol):
         """The method's tensors before the first epoch, on the model's device."""
         return {}
 
-    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, context: StepContext) -> None:
         """Look at the data, change the state or the weights before an epoch. May be slow."""
         return

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.joint import cross_entropies
 from avgap.mixture.model import Mixture
 from avgap.models.audiovisual import AudioVisual, Logits
@@ -104,6 +104,6 @@ class Adaptive(Method):
             return posterior_weights(gap, self.mixture)
         return uniform_weights(gap) if self.weights == "uniform" else balanced_weights(gap)
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """Eq. 10 on one batch."""
-        return self.loss(model(batch.audio, batch.frames), batch.label, now.epoch)
+        return self.loss(model(batch.audio, batch.frames), batch.label, context.epoch)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative, Within
 from avgap.methods.modulation import Pair, within
 from avgap.models.audiovisual import AudioVisual, Logits
@@ -73,23 +73,23 @@ class Agm(Method):
             "steps": torch.zeros((), dtype=torch.float64, device=device),
         }
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """The loss of one batch; the running means take the batch in after κ is known."""
         both = model(batch.audio, batch.frames)
         parts = shapley(both, *self._alone(model, batch))
-        score = self._score(parts, batch.label, now)
-        mean = now.state["scores"]
+        score = self._score(parts, batch.label, context)
+        mean = context.state["scores"]
         k = kappa(Pair(*score.unbind()), Pair(*mean.unbind()), self.alpha, self.bound)
-        now.state["steps"].add_(1)
-        mean.add_((score - mean) / now.state["steps"])
-        on = within(now, self.starts, self.ends)
+        context.state["steps"].add_(1)
+        mean.add_((score - mean) / context.state["steps"])
+        on = within(context, self.starts, self.ends)
         k = Pair(*(torch.where(on, value, 1.0).to(both.audio.dtype) for value in k))
         loss = cross_entropy(
             scaled(parts.audio, k.audio) + scaled(parts.visual, k.visual), batch.label
         )
         return Loss(loss, {"fused": loss, "kappa_audio": k.audio, "kappa_visual": k.visual})
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """The gradient, clipped to the norm `clip` where an element of the head's exceeds it."""
         loss.total.backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -115,9 +115,9 @@ class Agm(Method):
             model.classify(absent[0].expand_as(present[0]), present[1]),
         )
 
-    def _score(self, parts: Pair, label: Tensor, now: Now) -> Tensor:
+    def _score(self, parts: Pair, label: Tensor, context: StepContext) -> Tensor:
         """s_a and s_v: the mean −log p of the true class over the whole batch, (2,)."""
         losses = [-true_class_prob(z.detach(), label).clamp_min(_LEAST).log().sum() for z in parts]
         count = torch.full_like(losses[0], len(label))
-        sums: Tensor = now.over_ranks(torch.stack([*losses, count]).double())
+        sums: Tensor = context.over_ranks(torch.stack([*losses, count]).double())
         return sums[:2] / sums[2]

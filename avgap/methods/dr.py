@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from avgap.errors import InputError
-from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.methods import Batch, Epoch, Loss, Method, StepContext
 from avgap.methods.bounds import Count, NotNegative
 from avgap.methods.features import features
 from avgap.models.audiovisual import AudioVisual
@@ -83,7 +83,7 @@ class Dr(Method):
         }
         return {**first, "weights": torch.zeros(2, device=model.head.weight.device)}
 
-    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, context: StepContext) -> None:
         """Diagnose and re-learn where it is due."""
         classes = model.head.out_features
         if epoch.validation is None or len(epoch.validation.label) < classes:
@@ -103,12 +103,12 @@ class Dr(Method):
                 pure.append(purity(clustered(phi, classes), part.label.cpu().numpy()))
             weight = return_weight(pure[0], pure[1], self.strength)
             encoder = f"{name}_encoder"
-            mine = {k.removeprefix(f"{encoder}."): v for k, v in now.state.items()}
+            mine = {k.removeprefix(f"{encoder}."): v for k, v in context.state.items()}
             go_back(getattr(model, encoder), mine, weight)
-            now.state["weights"][i] = weight
+            context.state["weights"][i] = weight
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_MM of one batch, and the last w."""
         loss = cross_entropy(model(batch.audio, batch.frames).fused, batch.label)
-        audio, visual = now.state["weights"].unbind()
+        audio, visual = context.state["weights"].unbind()
         return Loss(loss, {"fused": loss, "w_audio": audio, "w_visual": visual})

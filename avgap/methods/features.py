@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from avgap.methods import Samples
+from avgap.methods import SplitView
 from avgap.models.audiovisual import AudioVisual
 
 
@@ -20,14 +20,14 @@ class Features(NamedTuple):
 
 
 @torch.no_grad()
-def features(model: AudioVisual, samples: Samples, rows: Tensor | None = None) -> Features:
+def features(model: AudioVisual, view: SplitView, rows: Tensor | None = None) -> Features:
     """The features of the given rows (all), whole frames, in evaluation mode; mode restored."""
     training = model.training
     model.eval()
     # A batch is good until the next is asked for: what is kept is copied.
     parts = [
         (*model.encode(batch.audio, batch.frames), batch.label.clone())
-        for batch in samples.batches(rows)
+        for batch in view.batches(rows)
     ]
     model.train(training)
     audio, visual, label = (torch.cat(list(column)) for column in zip(*parts, strict=True))

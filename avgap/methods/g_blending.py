@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Epoch, Loss, Method, Now, Samples
+from avgap.methods import Batch, Epoch, Loss, Method, SplitView, StepContext
 from avgap.methods.bounds import Count, Within
 from avgap.methods.joint import cross_entropies
 from avgap.models.audiovisual import AudioVisual
@@ -53,12 +53,12 @@ def hold_out(label: Tensor, share: float, generator: Generator) -> tuple[Tensor,
 
 
 @torch.no_grad()
-def mean_losses(model: AudioVisual, samples: Samples, rows: Tensor) -> Tensor:
+def mean_losses(model: AudioVisual, view: SplitView, rows: Tensor) -> Tensor:
     """The mean cross-entropies (3,) of fused, audio and visual, float64, in evaluation mode."""
     training = model.training
     model.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=rows.device)
-    for batch in samples.batches(rows):
+    for batch in view.batches(rows):
         losses = cross_entropies(model(batch.audio, batch.frames), batch.label)
         sums += torch.stack(list(losses)).double() * len(batch.label)
     model.train(training)
@@ -78,17 +78,19 @@ class GBlending(Method):
         """w of fused, audio and visual, float32; measured before the first epoch."""
         return {"weights": torch.full((3,), 1 / 3, device=model.head.weight.device)}
 
-    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, context: StepContext) -> None:
         """Measure the weights where they are due."""
         again = self.mode == "online" and epoch.number % self.super_epoch == 0
         if epoch.number == 0 or again:
-            now.state["weights"].copy_(self._measure(model, epoch, now.generator))
+            context.state["weights"].copy_(self._measure(model, epoch, context.generator))
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """The blended loss of one batch."""
         terms = cross_entropies(model(batch.audio, batch.frames), batch.label)
-        total = (now.state["weights"] * torch.stack(list(terms))).sum()
-        weights = dict(zip(("w_fused", "w_audio", "w_visual"), now.state["weights"], strict=True))
+        total = (context.state["weights"] * torch.stack(list(terms))).sum()
+        weights = dict(
+            zip(("w_fused", "w_audio", "w_visual"), context.state["weights"], strict=True)
+        )
         return Loss(total, {**terms._asdict(), **weights})
 
     def _measure(self, model: AudioVisual, epoch: Epoch, generator: Generator) -> Tensor:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import Count, EpochNumber, NotNegative
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.gated import Gated
@@ -71,26 +71,26 @@ class Greedy(Method):
             "frozen": torch.zeros(2, device=device),
         }
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_a + L_v of one batch; how much of it stood still, in the log."""
         assert isinstance(model, Gated)
         # The state changes in the backward pass: what the graph reads is a copy.
-        frozen = now.state["frozen"].clone()
+        frozen = context.state["frozen"].clone()
         logits = model(batch.audio, batch.frames, frozen)
         audio, visual = (cross_entropy(z, batch.label) for z in (logits.audio, logits.visual))
         terms = {"audio": audio, "visual": visual}
         still = dict(zip(("frozen_audio", "frozen_visual"), frozen, strict=True))
         return Loss(audio + visual, {**terms, **still})
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """The gradient; then whether the next steps shall stand still."""
         loss.total.backward()
         assert isinstance(model, Gated)
-        sums, left, frozen = (now.state[name] for name in ("sums", "left", "frozen"))
+        sums, left, frozen = (context.state[name] for name in ("sums", "left", "frozen"))
         moving = left == 0
         sums.add_(torch.where(moving, self._speeds(model), 0.0))
         gap = speed_gap(sums)
-        begin = moving & (gap.abs() > self.epsilon) & (now.epoch >= self.starts)
+        begin = moving & (gap.abs() > self.epsilon) & (context.epoch >= self.starts)
         faster = torch.stack([gap > 0, gap < 0]).to(frozen.dtype)
         left.copy_(torch.where(begin, float(self.window), (left - 1).clamp_min(0)))
         frozen.copy_(torch.where(begin, faster, torch.where(left > 0, frozen, 0.0)))

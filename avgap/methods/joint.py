@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.models.audiovisual import AudioVisual, Logits
 
 
@@ -33,7 +33,7 @@ def cross_entropies(logits: Logits, label: Tensor) -> CrossEntropies:
 class Joint(Method):
     """L_warmup = L_MM + L_a + L_v. Eq. 7."""
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """Eq. 7 on one batch."""
         terms = cross_entropies(model(batch.audio, batch.frames), batch.label)
         return Loss(terms.fused + terms.audio + terms.visual, terms._asdict())

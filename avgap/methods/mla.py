@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.methods import Batch, Epoch, Loss, Method, StepContext
 from avgap.methods.bounds import Within
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.heads import in_full
@@ -48,8 +48,8 @@ class Mla(Method):
     normalise: bool = True  # P /= ‖P‖_F after every update, as the code; else P only shrinks
     damping: Annotated[float, Within(1e-6, 1)] = 0.1  # λ at the beginning of an epoch; the code
     variant: Literal["paper", "code"] = "paper"
-    turns: ClassVar[int] = 2
-    graph: ClassVar[bool] = False  # its turns differ
+    updates_per_batch: ClassVar[int] = 2
+    graph: ClassVar[bool] = False  # its two updates differ
     partial: ClassVar[bool] = True
 
     @property
@@ -69,39 +69,39 @@ class Mla(Method):
             "samples": torch.ones((), device=device),
         }
 
-    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, context: StepContext) -> None:
         """Begin to count the epoch's samples: t/T of λ."""
-        now.state["seen"].zero_()
-        now.state["samples"].fill_(len(epoch.train.label))
+        context.state["seen"].zero_()
+        context.state["samples"].fill_(len(epoch.train.label))
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
-        """The turn's cross-entropy."""
-        audio = now.turn == 0
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
+        """The update's cross-entropy."""
+        audio = context.update == 0
         phi = model.encode_audio(batch.audio) if audio else model.encode_visual(batch.frames)
-        count = now.over_ranks(torch.full((), len(phi), device=phi.device))
-        now.state["mean"].copy_(now.over_ranks(phi.detach().float().sum(dim=0)) / count)
-        if audio:  # both turns of a batch have the same λ
-            seen = now.state["seen"]
-            now.state["damping"].copy_(self.damping ** (1 + seen / now.state["samples"]))
+        count = context.over_ranks(torch.full((), len(phi), device=phi.device))
+        context.state["mean"].copy_(context.over_ranks(phi.detach().float().sum(dim=0)) / count)
+        if audio:  # both updates of a batch have the same λ
+            seen = context.state["seen"]
+            context.state["damping"].copy_(self.damping ** (1 + seen / context.state["samples"]))
             seen.add_(count)
         loss = cross_entropy(in_full(model.head, phi), batch.label)
         return Loss(loss, {"audio" if audio else "visual": loss})
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """The gradient, of the head's weight projected."""
         loss.total.backward()
         weight = model.head.weight
         assert weight.grad is not None
         if self.variant == "code":
-            self._take_in(now)
-            weight.grad = weight.grad @ now.state["projection"]
+            self._take_in(context)
+            weight.grad = weight.grad @ context.state["projection"]
         else:
-            weight.grad = weight.grad @ now.state["projection"]
-            self._take_in(now)
+            weight.grad = weight.grad @ context.state["projection"]
+            self._take_in(context)
 
-    def _take_in(self, now: Now) -> None:
-        """Make P orthogonal to the mean of the turn's features, too."""
-        state = now.state
+    def _take_in(self, context: StepContext) -> None:
+        """Make P orthogonal to the mean of the update's features, too."""
+        state = context.state
         fresh = recursive_least_squares(state["projection"], state["mean"], state["damping"])
         if self.normalise:
             fresh = fresh / fresh.norm()

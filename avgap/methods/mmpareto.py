@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import NotNegative
 from avgap.methods.joint import cross_entropies
 from avgap.models.audiovisual import AudioVisual
@@ -58,12 +58,12 @@ class MMPareto(Method):
     network: ClassVar[str] = "separate-heads"
     distributed: ClassVar[bool] = False  # its gradients are not those of one backward pass
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """The three losses of one batch."""
         terms = cross_entropies(model(batch.audio, batch.frames), batch.label)
         return Loss(terms.fused + terms.audio + terms.visual, terms._asdict())
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """Blended gradients of the encoders, plain ones of the heads."""
         sides = {n: list(getattr(model, f"{n}_encoder").parameters()) for n in ("audio", "visual")}
         encoding = {id(p) for side in sides.values() for p in side}

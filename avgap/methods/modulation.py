@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from avgap.methods import Now
+from avgap.methods import StepContext
 from avgap.models.audiovisual import Logits
 from avgap.models.scores import true_class_prob
 
@@ -19,12 +19,12 @@ class Pair(NamedTuple):
     visual: Tensor
 
 
-def true_class_scores(logits: Logits, label: Tensor, now: Now) -> Pair:
+def true_class_scores(logits: Logits, label: Tensor, context: StepContext) -> Pair:
     """s_m = Σ_i softmax(z_m)_{y_i} over the batch (of all processes), scalars without gradient."""
     scores = [true_class_prob(z.detach(), label).sum() for z in (logits.audio, logits.visual)]
-    return Pair(*now.over_ranks(torch.stack(scores)).unbind())
+    return Pair(*context.over_ranks(torch.stack(scores)).unbind())
 
 
-def within(now: Now, first: int, last: int) -> Tensor:
+def within(context: StepContext, first: int, last: int) -> Tensor:
     """Whether the epoch lies in first…last, 0-based and both included: a boolean scalar."""
-    return (now.epoch >= first) & (now.epoch <= last)
+    return (context.epoch >= first) & (context.epoch <= last)

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.errors import UsageError
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative
 from avgap.methods.modulation import Pair, true_class_scores, within
 from avgap.models.audiovisual import AudioVisual
@@ -46,7 +46,7 @@ def modulated(gradient: Tensor, k: Tensor, generator: Generator | None) -> Tenso
 
 
 def modulate(
-    model: AudioVisual, k: Pair, on: Tensor, now: Now, *, every: bool, noise: bool
+    model: AudioVisual, k: Pair, on: Tensor, context: StepContext, *, every: bool, noise: bool
 ) -> None:
     """Modulate the gradients of both encoders where `on`, of their convolutions.
 
@@ -58,7 +58,7 @@ def modulate(
             if gradient is None or parameter.numel() == 1:
                 continue
             if every or parameter.dim() == _CONVOLUTION:
-                changed = modulated(gradient, factor, now.generator if noise else None)
+                changed = modulated(gradient, factor, context.generator if noise else None)
                 parameter.grad = torch.where(on, changed, gradient)
 
 
@@ -88,16 +88,16 @@ class OgmGe(Method):
             check_convolutions(model)
         return {}
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_MM of one batch, and the batch's k."""
         logits = model(batch.audio, batch.frames)
         loss = cross_entropy(logits.fused, batch.label)
-        k = coefficients(true_class_scores(logits, batch.label, now), self.alpha)
+        k = coefficients(true_class_scores(logits, batch.label, context), self.alpha)
         return Loss(loss, {"fused": loss, "k_audio": k.audio, "k_visual": k.visual})
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """The gradient of L_MM, modulated."""
         loss.total.backward()
-        on = within(now, self.starts, self.ends)
+        on = within(context, self.starts, self.ends)
         k = Pair(loss.terms["k_audio"], loss.terms["k_visual"])
-        modulate(model, k, on, now, every=self.variant == "paper", noise=self.noise)
+        modulate(model, k, on, context, every=self.variant == "paper", noise=self.noise)

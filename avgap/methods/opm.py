@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative, Share
 from avgap.methods.modulation import Pair, true_class_scores
 from avgap.models.audiovisual import AudioVisual
@@ -49,17 +49,17 @@ def dropped(phi: Pair, rates: Pair, draw: Tensor) -> Pair:
     return Pair(*(p * keep / (1 - theta) for p, keep in zip(phi, kept, strict=True)))
 
 
-def in_force(rates: Pair, now: Now, chance: float, warmup: int) -> Pair:
+def in_force(rates: Pair, context: StepContext, chance: float, warmup: int) -> Pair:
     """The rates after the warm-up and with this probability, else zeros: then nothing changes."""
-    draw = torch.rand((), generator=now.generator, device=rates.audio.device)
-    on = (draw < chance) & (now.epoch >= warmup)
+    draw = torch.rand((), generator=context.generator, device=rates.audio.device)
+    on = (draw < chance) & (context.epoch >= warmup)
     return Pair(*(torch.where(on, rate, 0.0) for rate in rates))
 
 
-def draws(phi: Pair, now: Now) -> Tensor:
+def draws(phi: Pair, context: StepContext) -> Tensor:
     """Uniform numbers (N, 2), one of each sample's modality."""
     n, device = len(phi.audio), phi.audio.device
-    return torch.rand(n, 2, generator=now.generator, device=device)
+    return torch.rand(n, 2, generator=context.generator, device=device)
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,20 @@ class Opm(Method):
     warmup: EpochNumber = 6  # epochs without; the code
     distributed: ClassVar[bool] = False  # each process would draw the same drops
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_MM of one batch."""
-        return self.with_drops(model, batch, now)[0]
+        return self.with_drops(model, batch, context)[0]
 
-    def with_drops(self, model: AudioVisual, batch: Batch, now: Now) -> tuple[Loss, Pair]:
+    def with_drops(
+        self, model: AudioVisual, batch: Batch, context: StepContext
+    ) -> tuple[Loss, Pair]:
         """L_MM of one batch with the batch's q, and the scores that q follows."""
         phi = Pair(*model.encode(batch.audio, batch.frames))
-        scores = true_class_scores(model.classify(*phi), batch.label, now)
-        rates = in_force(drop_rates(scores, self.q_base, self.strength), now, self.p, self.warmup)
-        fused = model.classify(*dropped(phi, rates, draws(phi, now))).fused
+        scores = true_class_scores(model.classify(*phi), batch.label, context)
+        rates = in_force(
+            drop_rates(scores, self.q_base, self.strength), context, self.p, self.warmup
+        )
+        fused = model.classify(*dropped(phi, rates, draws(phi, context))).fused
         loss = cross_entropy(fused, batch.label)
         terms = {"fused": loss, "q_audio": rates.audio, "q_visual": rates.visual}
         return Loss(loss, terms), scores

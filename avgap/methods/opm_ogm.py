@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative, Share
 from avgap.methods.modulation import Pair, within
 from avgap.methods.ogm_ge import check_convolutions, coefficients, modulate
@@ -41,16 +41,16 @@ class OpmOgm(Method):
             check_convolutions(model)
         return {}
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_MM of one batch, and the batch's q and k."""
         drops = Opm(self.q_base, self.strength, self.p, self.warmup)
-        loss, scores = drops.with_drops(model, batch, now)
+        loss, scores = drops.with_drops(model, batch, context)
         k = coefficients(scores, self.alpha)
         return Loss(loss.total, {**loss.terms, "k_audio": k.audio, "k_visual": k.visual})
 
-    def backward(self, model: AudioVisual, loss: Loss, now: Now) -> None:
+    def backward(self, model: AudioVisual, loss: Loss, context: StepContext) -> None:
         """The gradient of L_MM, modulated."""
         loss.total.backward()
-        on = within(now, self.warmup, self.ends)
+        on = within(context, self.warmup, self.ends)
         k = Pair(loss.terms["k_audio"], loss.terms["k_visual"])
-        modulate(model, k, on, now, every=self.variant == "paper", noise=self.noise)
+        modulate(model, k, on, context, every=self.variant == "paper", noise=self.noise)

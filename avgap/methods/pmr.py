@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Epoch, Loss, Method, Now
+from avgap.methods import Batch, Epoch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative, Share
 from avgap.methods.features import features
 from avgap.methods.modulation import Pair, within
@@ -81,28 +81,28 @@ class Pmr(Method):
             "visual_prototypes": torch.zeros(classes, width - d, device=device),
         }
 
-    def start_epoch(self, model: AudioVisual, epoch: Epoch, now: Now) -> None:
+    def start_epoch(self, model: AudioVisual, epoch: Epoch, context: StepContext) -> None:
         """New prototypes, c = (1 − μ) new + μ old; in the first epoch new alone."""
-        rows = share_of_each_class(epoch.train.label, self.share, now.generator)
+        rows = share_of_each_class(epoch.train.label, self.share, context.generator)
         seen = features(model, epoch.train, rows)
         old = self.momentum if epoch.number > 0 else 0.0
         for name, phi in (("audio", seen.audio), ("visual", seen.visual)):
-            held = now.state[f"{name}_prototypes"]
+            held = context.state[f"{name}_prototypes"]
             fresh = class_means(phi, seen.label, len(held))
             held.copy_((1 - old) * fresh + old * held)
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """The loss of one batch."""
         phi = model.encode(batch.audio, batch.frames)
         fused = cross_entropy(model.classify(*phi).fused, batch.label)
         near = [
-            similarities(p.float(), now.state[f"{name}_prototypes"])
+            similarities(p.float(), context.state[f"{name}_prototypes"])
             for name, p in zip(("audio", "visual"), phi, strict=True)
         ]
         right = [q.detach().softmax(dim=1).gather(1, batch.label[:, None]).sum() for q in near]
-        sums = now.over_ranks(torch.stack(right))
+        sums = context.over_ranks(torch.stack(right))
         by = strengths(sums[0] / sums[1], self.variant)
-        on = within(now, self.starts, self.ends)
+        on = within(context, self.starts, self.ends)
         audio, visual = (cross_entropy(q, batch.label) for q in near)
         pull = torch.where(on, self.alpha * (by.audio * audio + by.visual * visual), 0.0)
         terms = {"fused": fused, "audio_prototype": audio, "visual_prototype": visual}

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch.nn.functional import cross_entropy
 
-from avgap.methods import Batch, Loss, Method, Now
+from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 
 
@@ -20,7 +20,7 @@ class AudioOnly(Method):
 
     network: ClassVar[str] = "audio-only"
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_a of one batch."""
         loss = cross_entropy(model(batch.audio, batch.frames).audio, batch.label)
         return Loss(loss, {"audio": loss})
@@ -32,7 +32,7 @@ class VisualOnly(Method):
 
     network: ClassVar[str] = "visual-only"
 
-    def step(self, model: AudioVisual, batch: Batch, now: Now) -> Loss:
+    def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """L_v of one batch."""
         loss = cross_entropy(model(batch.audio, batch.frames).visual, batch.label)
         return Loss(loss, {"visual": loss})

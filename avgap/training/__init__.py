@@ -1,10 +1,13 @@
-"""The one loop, for every method and every phase: what an epoch is, and how its steps are made.
+"""Training and the passes of a trained model: one loop for every method and every phase.
 
-loop: epochs, validation, the record. updates: one batch, eager or as a CUDA graph. optimizer,
-timing: what their names say. batches: the data as a method sees it between epochs.
+run: what warmup, adapt and baseline share, on top of all else here. loop: epochs, validation, the
+record. updates: one batch, eager or as a CUDA graph. batches: a split as a method sees it.
+optimizer, timing, tensorboard: what their names say. folder: checkpoints, best and the log.
+inference, measure: the forward pass over a split, and the gaps by it. device, distributed: where
+all of it runs, on one process or many.
 """
 
-from avgap.training.loop import Stage, Trainee, train
+from avgap.training.loop import TrainSetup, TrainState, train
 from avgap.training.optimizer import make_optimizer, restore, state_of
 
-__all__ = ["Stage", "Trainee", "make_optimizer", "restore", "state_of", "train"]
+__all__ = ["TrainSetup", "TrainState", "make_optimizer", "restore", "state_of", "train"]

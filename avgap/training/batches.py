@@ -1,4 +1,4 @@
-"""The data of a run as a method sees it between epochs: `methods.Samples`."""
+"""The data of a run as a method sees it between epochs: `methods.SplitView`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import torch
 from torch import Generator, Tensor
 
 from avgap.data.loading.augment import Crops, cropped_frames, draw_crops, whole_frames
-from avgap.data.loading.resident import Part, Resident, batches
+from avgap.data.loading.resident import RawBatch, Resident, batches
 from avgap.methods import Batch
 
 
-def augmented(part: Part, size: int, crops: Crops | None) -> Batch:
-    """A part as a batch: each frame's own crop, or (None) whole frames; S = size px."""
+def augmented(raw: RawBatch, size: int, crops: Crops | None) -> Batch:
+    """A raw batch as methods take it, each frame's own crop or (None) whole frames; S = size px."""
     if crops is None:
-        return Batch(part.audio, whole_frames(part.visual, size), part.label)
-    mine = Crops(crops.boxes[part.rows], crops.flip[part.rows])
-    return Batch(part.audio, cropped_frames(part.visual, size, mine), part.label)
+        return Batch(raw.audio, whole_frames(raw.visual, size), raw.label)
+    mine = Crops(crops.boxes[raw.rows], crops.flip[raw.rows])
+    return Batch(raw.audio, cropped_frames(raw.visual, size, mine), raw.label)
 
 
 @dataclass(frozen=True)
-class Lesson:
+class ResidentView:
     """A split, its frames at image_size px, augmented when asked if the run augments."""
 
     data: Resident
@@ -38,13 +38,13 @@ class Lesson:
     def batches(
         self, rows: Tensor | None = None, *, augment: Generator | None = None
     ) -> Iterator[Batch]:
-        """As `methods.Samples`; a batch is good until the next is asked for."""
+        """As `methods.SplitView`; a batch is good until the next is asked for."""
         rows = torch.arange(len(self.data)) if rows is None else rows.cpu()
         crops = None
         if self.augment and augment is not None:
             crops = self.draw(augment)
-        for part in batches(self.data, rows.split(self.batch_size)):
-            yield augmented(part, self.image_size, crops)
+        for raw in batches(self.data, rows.split(self.batch_size)):
+            yield augmented(raw, self.image_size, crops)
 
     def draw(self, generator: Generator) -> Crops:
         """Crops for every clip of the split; the generator is a CPU's."""

@@ -42,7 +42,7 @@ def start(device: torch.device) -> torch.device:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
         atexit.register(_leave)
         if rank() == 0:
-            signal.signal(signal.SIGTERM, _ended_by_torchrun)
+            signal.signal(signal.SIGTERM, _on_sigterm)
     return device
 
 
@@ -51,12 +51,12 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-def _ended_by_torchrun(*_: Any) -> NoReturn:
+def _on_sigterm(*_: Any) -> NoReturn:
     """torchrun ends all processes once one has died."""
-    raise lost()
+    raise lost_process()
 
 
-def tells(text: str) -> bool:
+def should_print(text: str) -> bool:
     """Whether this process shall print an error: the first does; another what the first does not.
 
     So an error that all processes meet is printed once, and one that a single process meets at all.
@@ -68,15 +68,15 @@ def tells(text: str) -> bool:
     try:
         store = dist.TCPStore(host, port, is_master=False, timeout=_PATIENCE)  # type: ignore[attr-defined]
         if first():
-            store.set("avgap/told", text)
+            store.set("avgap/error", text)
             return True
-        store.wait(["avgap/told"], _PATIENCE)
-        return bool(store.get("avgap/told").decode() != text)
+        store.wait(["avgap/error"], _PATIENCE)
+        return bool(store.get("avgap/error").decode() != text)
     except (RuntimeError, OSError):  # nothing was told, or nobody is there any more
         return True
 
 
-def lost() -> InputError:
+def lost_process() -> InputError:
     """The error that says that another process of this run is gone."""
     return InputError(
         "another process of this run ended",
@@ -86,14 +86,14 @@ def lost() -> InputError:
 
 
 @contextmanager
-def losses_told() -> Iterator[None]:
+def explain_lost_process() -> Iterator[None]:
     """Turn the failure of a collective, as when another process has died, into its error."""
     try:
         yield
     except RuntimeError as error:
         text = str(error).lower()
         if size() > 1 and any(word in text for word in _LOST) and not _is_ours(error):
-            raise lost() from error
+            raise lost_process() from error
         raise
 
 

@@ -22,7 +22,7 @@ from avgap.artifact import Question, Stamp
 from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, save_checkpoint, settle_checkpoint
 from avgap.errors import OutputError
 from avgap.models import Description
-from avgap.training import Trainee, distributed, state_of
+from avgap.training import TrainState, distributed, state_of
 from avgap.training.tensorboard import event_writer
 
 
@@ -103,15 +103,15 @@ class Folder:
             pending.result()
         self._kept = None
 
-    def save(self, trainee: Trainee, *, complete: bool, started: float) -> None:
+    def save(self, state: TrainState, *, complete: bool, started: float) -> None:
         """Copy the state after an epoch, and have it written while training goes on."""
         if not distributed.first():
             return
         self.flush()
         if self._writer is None:
             raise RuntimeError("a training folder is saved to within `writing`")
-        parts = trainee.model.state_dict(), state_of(trainee.optimizer), trainee.state
-        model, optimizer, state = _pytree.tree_map(_copied, parts)
+        parts = state.model.state_dict(), state_of(state.optimizer), state.method_state
+        model, optimizer, method_state = _pytree.tree_map(_copied, parts)
         if any(value.is_pinned() for value in model.values()):
             torch.cuda.current_stream().synchronize()
         provenance = artifact.provenance(started, self.device)
@@ -121,16 +121,16 @@ class Folder:
             self.description,
             model,
             optimizer,
-            trainee.progress,
+            state.progress,
             complete,
             LAST,
-            list(trainee.history),
-            state,
+            list(state.history),
+            method_state,
         )  # fmt: skip
         # Pinned memory is given back by this thread, not by the writer amid a capture.
         self._kept = last
         self._pending = self._writer.submit(self._write, last)
-        self._events(trainee.history[-1])
+        self._events(state.history[-1])
 
     def _write(self, last: Checkpoint) -> None:
         """best.pt first, so that no kill can lose it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from avgap.data.loading.augment import whole_frames
-from avgap.data.loading.resident import Resident, stretches
+from avgap.data.loading.resident import Resident, contiguous_batches
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.training import distributed
 from avgap.training.device import autocast
@@ -30,7 +30,7 @@ def predict(
     with autocast(data.device, precision):
         parts = [
             model(batch.audio, whole_frames(batch.visual, image_size))
-            for batch in stretches(data, rows, batch_size)
+            for batch in contiguous_batches(data, rows, batch_size)
         ]
         if not parts:  # this process's share is empty: logits of no samples
             audio, visual = (like.new_zeros((1, *like.shape[1:])) for like in data.source.like)

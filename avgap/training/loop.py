@@ -15,14 +15,14 @@ from torch import Tensor
 from avgap.artifact.checkpoint import Progress
 from avgap.console import Epochs, notice
 from avgap.data.loading.augment import Crops
-from avgap.data.loading.resident import Resident, batches, generator, make_room
+from avgap.data.loading.resident import Resident, batches, generator, make_buffer
 from avgap.errors import InputError
-from avgap.methods import Epoch, Method, Now
+from avgap.methods import Epoch, Method, StepContext
 from avgap.models.audiovisual import AudioVisual
 from avgap.settings import INFERENCE_BATCH_SIZE, Running, Training
 from avgap.training import distributed
-from avgap.training.batches import Lesson
-from avgap.training.device import memory_told
+from avgap.training.batches import ResidentView
+from avgap.training.device import explain_out_of_memory
 from avgap.training.inference import predict
 from avgap.training.optimizer import learning_rate, make_optimizer, set_rate
 from avgap.training.timing import Stopwatch, peak_memory
@@ -36,21 +36,21 @@ Accuracies = Mapping[str, Mapping[str, float] | None]  # split → modality → 
 
 
 @dataclass
-class Trainee:
+class TrainState:
     """What an epoch changes: the weights, the optimizer's state, the progress and its history.
 
-    state: the method's own tensors.
+    method_state: the method's own tensors.
     """
 
     model: AudioVisual
     optimizer: torch.optim.Optimizer
     progress: Progress
     history: list[dict[str, Any]] = field(default_factory=list)
-    state: dict[str, Tensor] = field(default_factory=dict)
+    method_state: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainSetup:
     """What an epoch only reads. validation, test: None where there is none, or it is not asked for.
 
     settings: resolved, precision fp32 | bf16, augment on | off. phase_epochs: of the whole phase,
@@ -80,60 +80,62 @@ class Stage:
         """Whether steps may be captured as a CUDA graph."""
         return self.device.type == "cuda" and self.running.graph == "auto"
 
-    def lesson(self, data: Resident) -> Lesson:
+    def view(self, data: Resident) -> ResidentView:
         """A split as a method may look at it between epochs."""
         s = self.settings
-        return Lesson(data, self.image_size, s.batch_size, s.augment == "on")
+        return ResidentView(data, self.image_size, s.batch_size, s.augment == "on")
 
 
 def train(
-    trainee: Trainee,
+    state: TrainState,
     method: Method,
-    stage: Stage,
+    setup: TrainSetup,
     epochs: int,
-    save: Callable[[Trainee], None],
+    save: Callable[[TrainState], None],
     bar: Epochs,
 ) -> None:
-    """Train until the progress counts `epochs` epochs of this step; save after every epoch.
+    """Train until the progress counts `epochs` epochs of this round; save after every epoch.
 
     Raises InputError when the loss, an output or a weight is no longer finite, the device has too
     little memory, or another process of the run has ended; what was saved stays.
     """
-    told = memory_told(stage.train.place, stage.settings.batch_size, resident=True)
-    with distributed.losses_told(), told, _stream(stage):
-        loop = _Loop(trainee, method, stage)
-        while trainee.progress.step_epoch < epochs:
+    explained = explain_out_of_memory(
+        setup.train.location, setup.settings.batch_size, resident=True
+    )
+    with distributed.explain_lost_process(), explained, _stream(setup):
+        loop = _Loop(state, method, setup)
+        while state.progress.step_epoch < epochs:
             started = time.monotonic()
             losses = loop.epoch(bar)
             accuracies = {
-                name: None if data is None else accuracy(trainee.model, data, stage)
-                for name, data in (("val", stage.validation), ("test", stage.test))
+                name: None if data is None else accuracy(state.model, data, setup)
+                for name, data in (("val", setup.validation), ("test", setup.test))
             }
-            _expect_finite(losses["loss"], accuracies, trainee, stage)
-            p = trainee.progress
-            trainee.progress = replace(
+            _expect_finite(losses["loss"], accuracies, state, setup.settings.learning_rate)
+            p = state.progress
+            state.progress = replace(
                 p, epoch=p.epoch + 1, phase_epoch=p.phase_epoch + 1, step_epoch=p.step_epoch + 1
             )
-            record = _record(trainee.progress, stage, losses, accuracies, loop.rate)
+            record = _record(state.progress, setup, losses, accuracies, loop.rate)
             seconds = time.monotonic() - started
             record |= {
                 "seconds": round(seconds, 3),
-                "samples_per_second": round(len(stage.train) / seconds, 1),
+                "samples_per_second": round(len(setup.train) / seconds, 1),
                 "step_ms": loop.watch.read(),
-                "memory": peak_memory(stage.device),
+                "memory": peak_memory(setup.device),
             }
-            trainee.history.append(record)
-            save(trainee)
+            state.history.append(record)
+            save(state)
             bar.row(record)
 
 
 @contextmanager
-def _stream(stage: Stage) -> Iterator[None]:
+def _stream(setup: TrainSetup) -> Iterator[None]:
     """A stream of its own for a run that captures: a graph cannot be captured on the default."""
-    if not stage.graph:
+    if not setup.graph:
         yield
         return
-    usual, stream = torch.cuda.current_stream(stage.device), torch.cuda.Stream(stage.device)
+    usual, stream = torch.cuda.current_stream(setup.device), torch.cuda.Stream(setup.device)
     stream.wait_stream(usual)
     with torch.cuda.stream(stream):
         yield
@@ -143,33 +145,33 @@ def _stream(stage: Stage) -> Iterator[None]:
 class _Loop:
     """The epochs of one call of `train`: what they share lies in the same memory throughout."""
 
-    def __init__(self, trainee: Trainee, method: Method, stage: Stage) -> None:
-        self.trainee, self.method, self.stage = trainee, method, stage
-        device = stage.device
-        if not trainee.state:
-            trainee.state = method.initial(trainee.model)
-        now = Now(
+    def __init__(self, state: TrainState, method: Method, setup: TrainSetup) -> None:
+        self.state, self.method, self.setup = state, method, setup
+        device = setup.device
+        if not state.method_state:
+            state.method_state = method.initial(state.model)
+        context = StepContext(
             torch.zeros((), dtype=torch.float64, device=device),
-            trainee.state,
+            state.method_state,
             torch.Generator(device),
             over_ranks=distributed.total,
         )
-        self.lesson = stage.lesson(stage.train)
-        self.room = make_room(stage.train, min(stage.settings.batch_size, len(stage.train)))
+        self.view = setup.view(setup.train)
+        self.buffer = make_buffer(setup.train, min(setup.settings.batch_size, len(setup.train)))
         self.crops: Crops | None = None
-        if stage.settings.augment == "on":
-            self.crops = self.lesson.draw(generator("cpu", 0))
+        if setup.settings.augment == "on":
+            self.crops = self.view.draw(generator("cpu", 0))
         self.watch = Stopwatch(device)
-        self.rate = stage.settings.learning_rate
+        self.rate = setup.settings.learning_rate
         self.updates = Updates(
-            trainee.model,
-            trainee.optimizer,
+            state.model,
+            state.optimizer,
             method,
-            stage.settings,
-            stage.image_size,
-            now,
+            setup.settings,
+            setup.image_size,
+            context,
             self.crops,
-            capture=stage.graph,
+            capture=setup.graph,
             watch=self.watch,
             tell=notice,
         )
@@ -177,62 +179,62 @@ class _Loop:
     def epoch(self, bar: Epochs) -> dict[str, float]:
         """One pass over the training split; the mean loss and its terms over samples."""
         self._begin()
-        parts = self._parts()
-        for number in range(self.stage.batches_per_epoch):
+        raw_batches = self._raw_batches()
+        for number in range(self.setup.batches_per_epoch):
             if number % _SAMPLED == 0:
                 self.watch.start()
-            part, weight = next(parts)
-            self.updates(part, weight)
+            raw, weight = next(raw_batches)
+            self.updates(raw, weight)
             self.watch.stop()
             bar.advance()
-        distributed.share_buffers(self.trainee.model)
-        return self.updates.means(len(self.stage.train))
+        distributed.share_buffers(self.state.model)
+        return self.updates.means(len(self.setup.train))
 
     def _begin(self) -> None:
         """Renew in place what changes from epoch to epoch, and let the method look at the data."""
-        stage, trainee, settings = self.stage, self.trainee, self.stage.settings
-        number, epoch = trainee.progress.phase_epoch, trainee.progress.epoch
-        self.updates.now.epoch.fill_(number)
-        self.updates.now.generator.manual_seed(
+        setup, state, settings = self.setup, self.state, self.setup.settings
+        number, epoch = state.progress.phase_epoch, state.progress.epoch
+        self.updates.context.epoch.fill_(number)
+        self.updates.context.generator.manual_seed(
             generator("cpu", settings.seed, epoch, _METHOD).initial_seed()
         )
         if self.crops is not None:
-            drawn = self.lesson.draw(generator("cpu", settings.seed, epoch, _AUGMENT))
+            drawn = self.view.draw(generator("cpu", settings.seed, epoch, _AUGMENT))
             self.crops.boxes.copy_(drawn.boxes)
             self.crops.flip.copy_(drawn.flip)
-        self.rate = learning_rate(settings, number, stage.phase_epochs)
-        set_rate(trainee.optimizer, self.rate)
-        validation = None if stage.validation is None else stage.lesson(stage.validation)
+        self.rate = learning_rate(settings, number, setup.phase_epochs)
+        set_rate(state.optimizer, self.rate)
+        validation = None if setup.validation is None else setup.view(setup.validation)
         self.method.start_epoch(
-            trainee.model,
-            Epoch(number, self.lesson, validation, lambda model: make_optimizer(model, settings)),
-            self.updates.now,
+            state.model,
+            Epoch(number, self.view, validation, lambda model: make_optimizer(model, settings)),
+            self.updates.context,
         )
-        trainee.model.train()
+        state.model.train()
 
-    def _parts(self) -> Iterator[tuple[Any, float]]:
+    def _raw_batches(self) -> Iterator[tuple[Any, float]]:
         """This process's share of each batch, with the weight of its loss."""
-        settings, epoch = self.stage.settings, self.trainee.progress.epoch
+        settings, epoch = self.setup.settings, self.state.progress.epoch
         # Drawn on the CPU, so that every device sees the same order.
         shuffle = generator("cpu", settings.seed, epoch, _SHUFFLE)
-        order = torch.randperm(len(self.stage.train), generator=shuffle)
+        order = torch.randperm(len(self.setup.train), generator=shuffle)
         rank, size = distributed.rank(), distributed.size()
         chunks, weights = [], []
         for batch in order.split(settings.batch_size):
             mine = batch[rank::size]
             weights.append(len(mine) * size / len(batch) if size > 1 else 1.0)
             chunks.append(mine if len(mine) else batch[:1])  # none left: one, of no weight
-        return zip(batches(self.stage.train, chunks, self.room), weights, strict=True)
+        return zip(batches(self.setup.train, chunks, self.buffer), weights, strict=True)
 
 
-def accuracy(model: AudioVisual, data: Resident, stage: Stage) -> dict[str, float]:
+def accuracy(model: AudioVisual, data: Resident, setup: TrainSetup) -> dict[str, float]:
     """Accuracy of fused, audio and visual on a split, its samples shared among the processes.
 
     NaN where a sample's logits are not finite.
     """
     rows = distributed.my_rows(len(data), INFERENCE_BATCH_SIZE)
     logits = predict(
-        model, data, stage.image_size, INFERENCE_BATCH_SIZE, stage.settings.precision, rows
+        model, data, setup.image_size, INFERENCE_BATCH_SIZE, setup.settings.precision, rows
     )
     label = data.label[rows.start : rows.stop]
     outputs = {"fused": logits.fused, "audio": logits.audio, "visual": logits.visual}
@@ -247,9 +249,9 @@ def _right(logits: Tensor, label: Tensor) -> Tensor:
     return torch.where(finite, (logits.argmax(dim=1) == label).double(), torch.nan)
 
 
-def _expect_finite(loss: float, accuracies: Accuracies, trainee: Trainee, stage: Stage) -> None:
+def _expect_finite(loss: float, accuracies: Accuracies, state: TrainState, rate: float) -> None:
     """Raise InputError where training has diverged: in its loss, or only by its last updates."""
-    held = [v for v in trainee.model.state_dict().values() if v.is_floating_point()]
+    held = [v for v in state.model.state_dict().values() if v.is_floating_point()]
     weights = torch.stack([value.isfinite().all() for value in held]).all()
     outputs = [share for split in accuracies.values() if split for share in split.values()]
     if not math.isfinite(loss):
@@ -260,17 +262,17 @@ def _expect_finite(loss: float, accuracies: Accuracies, trainee: Trainee, stage:
         what = "an output is not finite"
     else:
         return
-    p = trainee.progress
+    p = state.progress
     raise InputError(
         f"{what} in epoch {p.phase_epoch + 1} of {p.phase}",
         ["the last good checkpoint, if any, is kept"],
-        f"a smaller --lr than {stage.settings.learning_rate:g}",
+        f"a smaller --lr than {rate:g}",
     )
 
 
 def _record(
     progress: Progress,
-    stage: Stage,
+    setup: TrainSetup,
     losses: dict[str, float],
     accuracies: Accuracies,
     rate: float,
@@ -285,4 +287,4 @@ def _record(
         "terms": {name: value for name, value in losses.items() if name != "loss"},
         "val": accuracies["val"],
     }
-    return record if stage.test is None else {**record, "test": accuracies["test"]}
+    return record if setup.test is None else {**record, "test": accuracies["test"]}

@@ -18,8 +18,8 @@ from avgap.errors import InputError
 from avgap.models.audiovisual import AudioVisual
 from avgap.models.scores import modality_gap, true_class_prob
 from avgap.settings import INFERENCE_BATCH_SIZE
-from avgap.training.device import memory_told
-from avgap.training.distributed import from_first, losses_told
+from avgap.training.device import explain_out_of_memory
+from avgap.training.distributed import explain_lost_process, from_first
 from avgap.training.inference import predict, predict_together
 
 _COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for
@@ -101,7 +101,7 @@ def measure(model: AudioVisual, data: Resident, image_size: int, options: GapPas
 
     Raises InputError with the ids of samples whose logits are not finite.
     """
-    with losses_told(), memory_told(data.place, options.batch_size):
+    with explain_lost_process(), explain_out_of_memory(data.location, options.batch_size):
         out = predict_together(model, data, image_size, options.batch_size, options.precision)
     bad = (~out.fused.isfinite()).any(dim=1).nonzero()[:, 0].tolist()
     if bad:

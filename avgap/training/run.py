@@ -1,12 +1,15 @@
-"""What warmup, adapt and baseline share: settings resolved, the data and the model in place."""
+"""How warmup, adapt and baseline run: settled, continued or begun, trained, saved.
+
+`run` is the skeleton of all three; a `Plan` is what sets one command apart from another.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -21,82 +24,59 @@ from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.settings import Network, Running, Training, parameters
-from avgap.training import Stage, Trainee, distributed, make_optimizer, restore, train
+from avgap.training import TrainSetup, TrainState, distributed, make_optimizer, restore, train
 from avgap.training.device import (
     choose_device,
     choose_precision,
+    explain_out_of_memory,
     in_words,
-    memory_told,
-    place,
     set_numerics,
+    to_device,
 )
 from avgap.training.folder import Folder
 
 # Compiling two ResNet-18 takes about 70 s and saves about 1 ms of a step.
-_PAYS = 70_000
-PLACES = {"host": "pinned memory, a copy for each batch", "file": "its file, batch by batch"}
+_COMPILING_PAYS = 70_000  # steps
+_READ_FROM = {"host": "pinned memory, a copy for each batch", "file": "its file, batch by batch"}
 
 
-def load_stage(
-    cache: Cache,
-    image_size: int,
-    settings: Training,
-    running: Running,
-    device: torch.device,
-    phase_epochs: int,
-) -> Stage:
-    """Put the splits that training needs where there is room for them, once."""
-    set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
+class Round(NamedTuple):
+    """What is trained next: a method, and what the record of each of its epochs says besides."""
 
-    def held(name: str) -> Resident:
-        with memory_told("device", settings.batch_size, resident=True):
-            return resident(cache, name, device, running.resident)
-
-    console.notice(f"on {in_words(device)}, {settings.precision}")
-    train = held("train")
-    if train.place != "device":
-        console.notice(f"the training split is read from {PLACES[train.place]}")
-    return Stage(
-        train,
-        held("val") if cache.sizes.get("val") else None,
-        held("test") if settings.log_test else None,
-        image_size,
-        settings,
-        running,
-        phase_epochs,
-    )
+    method: Method
+    note: Mapping[str, Any]
 
 
-def augment_setting(asked: str, cache: Cache) -> str:
-    """on or off. auto: as the dataset says (off where mirroring changes the meaning)."""
-    if cache.kind == "embedding" and asked == "on":
-        raise UsageError("embeddings cannot be cropped or mirrored", hint="--augment off")
-    if asked != "auto":
-        return asked
-    return "on" if cache.augment else "off"
+@dataclass(frozen=True)
+class Plan:
+    """What sets one training command apart from another.
 
+    inputs: paths by the names in the question. model, progress, optimizer: what it begins with; of
+    the optimizer a state to go on with, None for a fresh one. rounds: each of so many epochs.
+    begin: the next round, or the one that was broken off. graph: whether steps may be captured.
+    """
 
-def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
-    """The settings with what `auto` and None stand for on this cache and device."""
-    return replace(
-        settings,
-        lr=settings.learning_rate,
-        precision=choose_precision(settings.precision, device),
-        augment=augment_setting(settings.augment, cache),
-    )
+    question: Question
+    inputs: Mapping[str, Path]
+    description: Description
+    settings: Training  # resolved
+    model: Callable[[], AudioVisual]
+    progress: Progress
+    rounds: int
+    epochs: int
+    begin: Callable[[TrainState, TrainSetup, Folder], Round]
+    graph: bool = True
+    optimizer: Mapping[str, Any] | None = None
 
+    @property
+    def new_epochs(self) -> int:
+        """The epochs of all rounds."""
+        return self.rounds * self.epochs
 
-def place_model(model: AudioVisual, stage: Stage, steps: int) -> AudioVisual:
-    """The model on the device, prepared for so many steps: batch statistics, compilation."""
-    if stage.settings.sync_batchnorm and distributed.size() > 1:
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model = place(model, stage.device)
-    asked = stage.running.compile
-    if asked == "on" or (asked == "auto" and stage.device.type == "cuda" and steps >= _PAYS):
-        # In place, so that the names of the weights stay.
-        model.audio_encoder.compile()
-        model.visual_encoder.compile()
-    return model
+    @property
+    def phase_epochs(self) -> int:
+        """The epochs of the phase when all rounds are done."""
+        return self.progress.phase_epoch + self.new_epochs
 
 
 @dataclass(frozen=True)
@@ -120,6 +100,54 @@ class Trained:
         }
 
 
+def run(
+    make_plan: Callable[[Cache, torch.device], Plan],
+    cache_path: Path,
+    output: Path,
+    running: Running,
+    *,
+    force: bool,
+) -> Trained:
+    """Train by the plan for this cache and device into the folder output.
+
+    The same call again continues a broken run, or confirms a finished one. Raises UsageError,
+    InputError, OutputError.
+    """
+    started = time.monotonic()
+    device = choose_device(running.device)
+    cache = open_cache(cache_path)
+    plan = make_plan(cache, device)
+    hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
+    folder = Folder(output, plan.question, plan.description, hints, str(device))
+    there = folder.settle(force=force)
+    if there is not None and there.complete:
+        folder.write_log(there.history)
+        return Trained(there, folder.checkpoint, up_to_date=True)
+
+    model = plan.model()
+    setup = load_setup(plan, cache, running, device)
+    state = begin_state(plan, model, setup)
+    if there is not None:
+        continue_state(state, there)
+
+    def save(state: TrainState) -> None:
+        state.history[-1].update(current.note)
+        complete = state.progress.phase_epoch == plan.phase_epochs
+        folder.save(state, complete=complete, started=started)
+
+    done, steps = len(state.history), setup.batches_per_epoch
+    with (
+        folder.writing(events=running.tensorboard, done=done),
+        console.training(plan.progress.phase, plan.new_epochs * steps) as bar,
+    ):
+        bar.resume(done * steps)
+        while state.progress.phase_epoch < plan.phase_epochs:
+            current = plan.begin(state, setup, folder)
+            train(state, current.method, setup, plan.epochs, save, bar)
+    checkpoint = distributed.from_first(lambda: read_checkpoint(folder.checkpoint))
+    return Trained(checkpoint, folder.checkpoint, up_to_date=False)
+
+
 def from_scratch(
     cache_path: Path,
     output: Path,
@@ -134,86 +162,109 @@ def from_scratch(
 ) -> Trained:
     """Train a method from random weights on the cache's training split into the folder output.
 
-    chosen: what says which method it is, for the record. The same call again continues a broken
-    run, or confirms a finished one. Raises UsageError, InputError, OutputError.
+    chosen: what says which method it is, for the record. Raises as `run`.
     """
-    begun = time.monotonic()
-    device = choose_device(running.device)
-    cache = open_cache(cache_path)
-    settings = resolve(settings, cache, device)
-    description = describe(cache, network, method.network)
-    question = Question(
-        "avgap.checkpoint",
-        {"cache": cache.stamp.digest},
-        {"phase": phase, **chosen, **parameters(network), **parameters(settings)},
-    )
-    hints = {"cache": artifact.hint(output / "checkpoint.pt", cache_path)}
-    folder = Folder(output, question, description, hints, str(device))
-    there = folder.settle(force=force)
-    if there is not None and there.complete:
-        return folder_done(folder, there)
 
-    statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
-    model = build(description, settings.seed, statistics)
-    stage = load_stage(cache, description.image_size, settings, running, device, settings.epochs)
-    trainee = make_trainee(model, stage, Progress(phase), settings.epochs, graph=method.graph)
-    if there is not None:
-        resume(trainee, there)
+    def plan(cache: Cache, device: torch.device) -> Plan:
+        resolved = resolve(settings, cache, device)
+        description = Description(
+            network.audio_encoder,
+            network.visual_encoder,
+            cache.audio_shape,
+            visual_input(cache, network.image_size),
+            cache.classes,
+            method.network,
+        )
+        statistics = Statistics(
+            cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std
+        )
+        parts = {"phase": phase, **chosen, **parameters(network), **parameters(resolved)}
+        return Plan(
+            Question("avgap.checkpoint", {"cache": cache.stamp.digest}, parts),
+            {"cache": cache_path},
+            description,
+            resolved,
+            lambda: build(description, resolved.seed, statistics),
+            Progress(phase),
+            rounds=1,
+            epochs=resolved.epochs,
+            begin=lambda *_: Round(method, {}),
+            graph=method.graph,
+        )
 
-    def save(now: Trainee) -> None:
-        folder.save(now, complete=now.progress.epoch == settings.epochs, started=begun)
-
-    with (
-        folder.writing(events=running.tensorboard, done=len(trainee.history)),
-        console.training(phase, settings.epochs * stage.batches_per_epoch) as bar,
-    ):
-        bar.resume(trainee.progress.epoch * stage.batches_per_epoch)
-        train(trainee, method, stage, settings.epochs, save, bar)
-    return trained(folder)
+    return run(plan, cache_path, output, running, force=force)
 
 
-def describe(cache: Cache, network: Network, variant: str = "concat") -> Description:
-    """The network's description for this cache; variant: one of models.NETWORKS."""
-    return Description(
-        network.audio_encoder,
-        network.visual_encoder,
-        cache.audio_shape,
-        visual_input(cache, network.image_size),
-        cache.classes,
-        variant,
-    )
+def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
+    """The settings with what `auto` and None stand for on this cache and device.
 
-
-def make_trainee(
-    model: AudioVisual, stage: Stage, progress: Progress, epochs: int, *, graph: bool = True
-) -> Trainee:
-    """A trainee at the beginning of so many epochs: the model in place, a fresh optimizer.
-
-    graph: whether the method's step may be captured.
+    Raises UsageError: augmentation of embeddings.
     """
-    model = place_model(model, stage, epochs * stage.batches_per_epoch)
-    optimizer = make_optimizer(model, stage.settings, capturable=stage.graph and graph)
-    return Trainee(model, optimizer, progress)
+    augment = settings.augment
+    if cache.kind == "embedding" and augment == "on":
+        raise UsageError("embeddings cannot be cropped or mirrored", hint="--augment off")
+    if augment == "auto":  # as the dataset says: off where mirroring changes the meaning
+        augment = "on" if cache.augment else "off"
+    return replace(
+        settings,
+        lr=settings.learning_rate,
+        precision=choose_precision(settings.precision, device),
+        augment=augment,
+    )
 
 
-def resume(trainee: Trainee, there: Checkpoint) -> None:
+def load_setup(plan: Plan, cache: Cache, running: Running, device: torch.device) -> TrainSetup:
+    """Put the splits that training needs where there is room for them, once."""
+    settings = plan.settings
+    set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
+
+    def held(name: str) -> Resident:
+        with explain_out_of_memory("device", settings.batch_size, resident=True):
+            return resident(cache, name, device, running.resident)
+
+    console.notice(f"on {in_words(device)}, {settings.precision}")
+    train = held("train")
+    if train.location != "device":
+        console.notice(f"the training split is read from {_READ_FROM[train.location]}")
+    return TrainSetup(
+        train,
+        held("val") if cache.sizes.get("val") else None,
+        held("test") if settings.log_test else None,
+        plan.description.image_size,
+        settings,
+        running,
+        plan.phase_epochs,
+    )
+
+
+def begin_state(plan: Plan, model: AudioVisual, setup: TrainSetup) -> TrainState:
+    """The state before the first epoch: the model on the device, its optimizer."""
+    model = prepare_model(model, setup, plan.new_epochs * setup.batches_per_epoch)
+    optimizer = make_optimizer(model, setup.settings, capturable=setup.graph and plan.graph)
+    if plan.optimizer is not None:
+        restore(optimizer, dict(plan.optimizer))
+    return TrainState(model, optimizer, plan.progress)
+
+
+def prepare_model(model: AudioVisual, setup: TrainSetup, steps: int) -> AudioVisual:
+    """The model on the device, prepared for so many steps: batch statistics, compilation."""
+    if setup.settings.sync_batchnorm and distributed.size() > 1:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    model = to_device(model, setup.device)
+    asked, gpu = setup.running.compile, setup.device.type == "cuda"
+    if asked == "on" or (asked == "auto" and gpu and steps >= _COMPILING_PAYS):
+        # In place, so that the names of the weights stay.
+        model.audio_encoder.compile()
+        model.visual_encoder.compile()
+    return model
+
+
+def continue_state(state: TrainState, there: Checkpoint) -> None:
     """Take over weights, optimizer state, progress and history of a broken run."""
-    trainee.model.load_state_dict(there.model)
-    restore(trainee.optimizer, dict(there.optimizer))
-    trainee.progress = there.progress
-    trainee.history = list(there.history)
-    device = next(trainee.model.parameters()).device
-    trainee.state = {name: value.to(device) for name, value in there.state.items()}
+    state.model.load_state_dict(there.model)
+    restore(state.optimizer, dict(there.optimizer))
+    state.progress = there.progress
+    state.history = list(there.history)
+    device = next(state.model.parameters()).device
+    state.method_state = {name: value.to(device) for name, value in there.state.items()}
     console.notice(f"continuing after {there.progress.phase} epoch {there.progress.phase_epoch}")
-
-
-def folder_done(folder: Folder, there: Checkpoint) -> Trained:
-    """The outcome of a run that was complete already; its log is written again."""
-    folder.write_log(there.history)
-    return Trained(there, folder.checkpoint, up_to_date=True)
-
-
-def trained(folder: Folder) -> Trained:
-    """The outcome of a run that has just ended."""
-    checkpoint = distributed.from_first(lambda: read_checkpoint(folder.checkpoint))
-    return Trained(checkpoint, folder.checkpoint, up_to_date=False)

@@ -37,6 +37,7 @@ def event_writer(folder: Path, epochs_done: int) -> Callable[[Mapping[str, Any]]
 def scalars(record: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a record by name: loss, its terms, accuracies, rate, speed, memory."""
     named = {name: record[name] for name in ("loss", "lr", "samples_per_second", "memory")}
+    named = {name: value for name, value in named.items() if value is not None}
     for group in ("terms", "val", "test"):
         named |= {f"{group}/{name}": v for name, v in (record.get(group) or {}).items()}
     return named

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from typing import Any
 
 import torch
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 PARTS = ("data", "forward", "backward", "optimizer")
 
@@ -58,9 +62,11 @@ class Stopwatch:
         return time.perf_counter()
 
 
-def peak_memory(device: torch.device) -> int:
-    """The most bytes held so far: on a GPU by torch, on a CPU by the process."""
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes held so far: on a GPU by torch, on a CPU by the process (None on Windows)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if resource is None:
+        return None
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes * (1 if sys.platform == "darwin" else 1024)

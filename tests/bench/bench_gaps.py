@@ -25,7 +25,7 @@ from avgap.data.loading.resident import InMemory, Resident
 from avgap.models import Description, build
 from avgap.models.audiovisual import Statistics
 from avgap.settings import INFERENCE_BATCH_SIZE
-from avgap.training.device import autocast, choose_device, place
+from avgap.training.device import autocast, choose_device, to_device
 from avgap.training.measure import GapPass, measure
 
 SHAPE = 257, 188
@@ -54,7 +54,7 @@ def main() -> None:
     description = Description(
         options.encoder, options.encoder, SHAPE, (options.frames, size, size), tuple("abcdef")
     )
-    model = place(build(description, 0, Statistics(-6.0, 2.0)), device).eval()
+    model = to_device(build(description, 0, Statistics(-6.0, 2.0)), device).eval()
     pass_ = GapPass({}, {}, precision=options.precision)
     ready = [
         (

@@ -35,8 +35,8 @@ from avgap.methods.concat import Concat
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
 from avgap.settings import Running, Training
-from avgap.training import Stage, Trainee, make_optimizer, train
-from avgap.training.device import choose_device, place
+from avgap.training import TrainSetup, TrainState, make_optimizer, train
+from avgap.training.device import choose_device, to_device
 
 BATCH, RATE, SECONDS = 64, 22050, 3
 CACHED = 256  # px, of avgap's stored frames
@@ -93,13 +93,13 @@ class Ours:
             epochs=10**6, batch_size=BATCH, precision=precision, augment="on", lr=1e-3
         )
         running = Running(graph=graph)
-        self.stage = Stage(data, None, None, size, settings, running, 10**6)
-        model = place(network(data, encoder, size, torch.device("cpu")), data.device)
+        self.setup = TrainSetup(data, None, None, size, settings, running, 10**6)
+        model = to_device(network(data, encoder, size, torch.device("cpu")), data.device)
         if compile_:
             model.audio_encoder.compile()
             model.visual_encoder.compile()
-        optimizer = make_optimizer(model, settings, capturable=self.stage.graph)
-        self.trainee = Trainee(model, optimizer, Progress("bench"))
+        optimizer = make_optimizer(model, settings, capturable=self.setup.graph)
+        self.state = TrainState(model, optimizer, Progress("bench"))
         self.began = time.perf_counter()
         self.ends: list[float] = []
 
@@ -107,15 +107,15 @@ class Ours:
         """Samples per second of each of so many epochs after one that is not counted."""
         ends = [0.0]
 
-        def note(_: Trainee) -> None:
+        def note(_: TrainState) -> None:
             ends.append(time.perf_counter())
 
         ends[0] = time.perf_counter()
         with console.training("bench", 1) as bar:
-            until = self.trainee.progress.step_epoch + count + 1
-            train(self.trainee, Concat(), self.stage, until, note, bar)
+            until = self.state.progress.step_epoch + count + 1
+            train(self.state, Concat(), self.setup, until, note, bar)
         self.first = ends[1] - ends[0]
-        return [len(self.stage.train) / (b - a) for a, b in itertools.pairwise(ends[1:])]
+        return [len(self.setup.train) / (b - a) for a, b in itertools.pairwise(ends[1:])]
 
 
 def same_loss(data: Resident, encoder: str, size: int, device: torch.device) -> float:

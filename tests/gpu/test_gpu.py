@@ -16,7 +16,7 @@ from avgap.adapt import adapt
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.baseline import baseline
 from avgap.data.cache.reader import open_cache
-from avgap.data.loading.resident import Part, batches, resident
+from avgap.data.loading.resident import RawBatch, batches, resident
 from avgap.gaps import gaps
 from avgap.settings import Adaptive, Network, Running, Training
 from avgap.training.folder import Folder
@@ -129,9 +129,9 @@ def test_a_broken_run_repeats_its_bits_if_asked_to(
     whole = run(cache, tmp_path / "whole", RESNET, running)
     saved = Folder.save
 
-    def save_and_die(self: Folder, trainee: Any, **rest: Any) -> None:
-        saved(self, trainee, **rest)
-        if len(trainee.history) == 1:
+    def save_and_die(self: Folder, state: Any, **rest: Any) -> None:
+        saved(self, state, **rest)
+        if len(state.history) == 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "save", save_and_die)
@@ -145,10 +145,10 @@ def test_a_broken_run_repeats_its_bits_if_asked_to(
 
 @pytest.mark.parametrize("place", ["host", "file"])
 def test_every_place_gives_the_batches_of_the_device(cache: Path, place: str) -> None:
-    def parts(where: str) -> list[Part]:
+    def parts(where: str) -> list[RawBatch]:
         data = resident(open_cache(cache), "train", torch.device("cuda"), where)
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(1))
-        return [Part(*(a.cpu() for a in part)) for part in batches(data, order.split(16))]
+        return [RawBatch(*(a.cpu() for a in raw)) for raw in batches(data, order.split(16))]
 
     for mine, theirs in zip(parts("device"), parts(place), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
@@ -185,5 +185,5 @@ def test_a_split_of_exactly_one_slab_lies_on_the_gpu(
 ) -> None:
     monkeypatch.setattr("avgap.data.loading.resident._SLAB", 60)
     data = resident(open_cache(cache), "train", torch.device("cuda"), "device")
-    (part,) = batches(data, [torch.arange(60)])
-    assert part.audio.device.type == part.visual.device.type == "cuda"
+    (raw,) = batches(data, [torch.arange(60)])
+    assert raw.audio.device.type == raw.visual.device.type == "cuda"

@@ -1,8 +1,8 @@
 """A split held where there is room for it, for a whole run: nothing is decoded or read twice.
 
-Three places, the same batches from each: `device` (a gather on the device), `host` (gathered by a
-thread into pinned memory while the last batch is computed, then copied) and `file` (the same, from
-the cache itself, memory-mapped). On a CPU device and host are one.
+Three locations, the same batches from each: `device` (a gather on the device), `host` (gathered by
+a thread into pinned memory while the last batch is computed, then copied) and `file` (the same,
+from the cache itself, memory-mapped). On a CPU device and host are one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from avgap.data.cache.reader import Cache
 from avgap.data.loading.mapped import map_split
 from avgap.data.loading.memory import free_memory
 
-PLACES = ("device", "host", "file")
 _SLAB = 512  # clips read at a time on their way to a GPU
 _SPARE_DEVICE = 4 << 30  # bytes left for weights, activations and graphs
 _SHARE_HOST = 0.7  # of the memory that is free
@@ -59,12 +58,12 @@ class InMemory:
 
 @dataclass(frozen=True)
 class Resident:
-    """N samples for a device: ids, labels (N,) int64 on it, and the arrays at their place."""
+    """N samples for a device: ids, labels (N,) int64 on it, and the arrays at their location."""
 
     id: list[str]
     label: Tensor
     source: Source
-    place: str  # device | host | file
+    location: str  # device | host | file
 
     def __len__(self) -> int:
         return len(self.id)
@@ -75,7 +74,7 @@ class Resident:
         return self.label.device
 
 
-class Part(NamedTuple):
+class RawBatch(NamedTuple):
     """B samples of a split as they are stored, on the device, and their rows (B,)."""
 
     audio: Tensor
@@ -85,22 +84,22 @@ class Part(NamedTuple):
 
 
 def resident(
-    cache: Cache, name: str, device: torch.device, place: str = "auto", rows: range | None = None
+    cache: Cache, name: str, device: torch.device, location: str = "auto", rows: range | None = None
 ) -> Resident:
-    """A split of a cache, or some of its rows, at the first place that has room for it.
+    """A split of a cache, or some of its rows, at the first location that has room for it.
 
     Raises InputError as Cache.split.
     """
     rows = range(cache.sizes.get(name, 0)) if rows is None else rows
-    place = _roomy(cache, len(rows), device) if place == "auto" else place
-    if device.type == "cpu" and place == "host":
-        place = "device"
-    if place == "file":
+    location = _first_with_room(cache, len(rows), device) if location == "auto" else location
+    if device.type == "cpu" and location == "host":
+        location = "device"
+    if location == "file":
         split, source = map_split(cache, name, rows)
-        return Resident(split.id, torch.from_numpy(split.label).to(device), source, place)
-    home = torch.device("cpu") if place == "host" else device
-    ids, audio, visual, label = _load(cache, name, rows, home, pinned=place == "host")
-    return Resident(ids, label.to(device), InMemory(audio, visual), place)
+        return Resident(split.id, torch.from_numpy(split.label).to(device), source, location)
+    home = torch.device("cpu") if location == "host" else device
+    ids, audio, visual, label = _load(cache, name, rows, home, pinned=location == "host")
+    return Resident(ids, label.to(device), InMemory(audio, visual), location)
 
 
 def _load(
@@ -128,8 +127,8 @@ def _load(
     return ids, audio, visual, label
 
 
-def _roomy(cache: Cache, clips: int, device: torch.device) -> str:
-    """The first place with room for so many clips, and a fifth more for what lies beside them."""
+def _first_with_room(cache: Cache, clips: int, device: torch.device) -> str:
+    """The first location with room for so many clips, and a fifth for what lies beside them."""
     needed = 1.2 * clips * sum(
         int(np.prod(shape)) * np.dtype(kind).itemsize
         for name, (shape, kind) in cache.header.arrays.items() if name != "sound"
@@ -141,96 +140,101 @@ def _roomy(cache: Cache, clips: int, device: torch.device) -> str:
     return "host" if needed < _SHARE_HOST * free_memory() else "file"
 
 
-def batches(data: Resident, chunks: Sequence[Tensor], room: Part | None = None) -> Iterator[Part]:
-    """A part for each chunk of row numbers, (B,) on the CPU.
+def batches(
+    data: Resident, chunks: Sequence[Tensor], buffer: RawBatch | None = None
+) -> Iterator[RawBatch]:
+    """A raw batch for each chunk of row numbers, (B,) on the CPU.
 
-    All lie in the same memory, in room if it is given: a part is good until the next is asked for.
+    All lie in the same memory, in buffer if it is given: one is good until the next is asked for.
     Fresh memory for each costs a CPU sixteen times as much as the copying, and a captured graph
-    reads one place.
+    reads one address.
     """
     if not chunks:
         return
     most = max(map(len, chunks))
     gpu = data.device.type == "cuda"
-    room = room or make_room(data, most)
+    buffer = buffer or make_buffer(data, most)
     rows, start = torch.cat(list(chunks)).to(data.device), 0
-    staged = _read_ahead(data, chunks, most) if data.place != "device" else None
+    staged = _read_ahead(data, chunks, most) if data.location != "device" else None
     for chunk in chunks:
         n = len(chunk)
-        part = Part(*(array[:n] for array in room))
-        part.rows.copy_(rows[start : start + n])
-        torch.index_select(data.label, 0, part.rows, out=part.label)
+        raw = RawBatch(*(array[:n] for array in buffer))
+        raw.rows.copy_(rows[start : start + n])
+        torch.index_select(data.label, 0, raw.rows, out=raw.label)
         if staged is None:
-            data.source.gather(part.rows, part.audio, part.visual)
+            data.source.gather(raw.rows, raw.audio, raw.visual)
         else:
-            stage = next(staged)
+            staging = next(staged)
             if gpu:
-                part.audio.copy_(stage.audio[:n], non_blocking=True)
-                part.visual.copy_(stage.visual[:n], non_blocking=True)
-                stage.copied = torch.cuda.current_stream().record_event()
+                raw.audio.copy_(staging.audio[:n], non_blocking=True)
+                raw.visual.copy_(staging.visual[:n], non_blocking=True)
+                staging.copied = torch.cuda.current_stream().record_event()
             else:
-                part = part._replace(audio=stage.audio[:n], visual=stage.visual[:n])
-        yield part
+                raw = raw._replace(audio=staging.audio[:n], visual=staging.visual[:n])
+        yield raw
         start += n
 
 
-def stretches(data: Resident, rows: range, size: int) -> Iterator[Part]:
+def contiguous_batches(data: Resident, rows: range, size: int) -> Iterator[RawBatch]:
     """Adjacent rows in order, at most size at a time; on the device as they lie, uncopied."""
-    if not isinstance(data.source, InMemory) or data.place != "device":
+    if not isinstance(data.source, InMemory) or data.location != "device":
         yield from batches(data, torch.arange(rows.start, rows.stop).split(size) if rows else ())
         return
     for start in range(rows.start, rows.stop, size):
         here = slice(start, min(start + size, rows.stop))
         index = torch.arange(here.start, here.stop, device=data.device)
-        yield Part(data.source.audio[here], data.source.visual[here], data.label[here], index)
+        yield RawBatch(data.source.audio[here], data.source.visual[here], data.label[here], index)
 
 
-def make_room(data: Resident, most: int) -> Part:
-    """Memory on the device for parts of at most so many samples."""
+def make_buffer(data: Resident, most: int) -> RawBatch:
+    """Memory on the device for batches of at most so many samples."""
     audio, visual = (
         torch.empty((most, *like.shape[1:]), dtype=like.dtype, device=data.device)
         for like in data.source.like
     )
     label = data.label.new_empty(most)
-    return Part(audio, visual, label, torch.empty_like(label))
+    return RawBatch(audio, visual, label, torch.empty_like(label))
 
 
 @dataclass
-class _Stage:
-    """Host memory for a part; copied: when the device had it, None if it never read it."""
+class _StagingBuffer:
+    """Host memory for a raw batch, pinned for a GPU.
+
+    copied: when the device had it, None if it never read it.
+    """
 
     audio: Tensor
     visual: Tensor
     copied: torch.cuda.Event | None = None
 
 
-def _read_ahead(data: Resident, chunks: Sequence[Tensor], most: int) -> Iterator[_Stage]:
-    """Parts gathered by a thread, one ahead of the one in use."""
+def _read_ahead(data: Resident, chunks: Sequence[Tensor], most: int) -> Iterator[_StagingBuffer]:
+    """Raw batches gathered by a thread, one ahead of the one in use."""
     pinned = data.device.type == "cuda"
 
-    def new() -> _Stage:
+    def new() -> _StagingBuffer:
         audio, visual = (
             torch.empty((most, *like.shape[1:]), dtype=like.dtype, pin_memory=pinned)
             for like in data.source.like
         )
-        return _Stage(audio, visual)
+        return _StagingBuffer(audio, visual)
 
-    stages = new(), new()
+    buffers = new(), new()
 
-    def fill(number: int) -> _Stage:
-        stage, rows = stages[number % 2], chunks[number]
-        if stage.copied is not None:  # the device may still be reading it
-            stage.copied.synchronize()
-        data.source.gather(rows, stage.audio[: len(rows)], stage.visual[: len(rows)])
-        return stage
+    def fill(number: int) -> _StagingBuffer:
+        staging, rows = buffers[number % 2], chunks[number]
+        if staging.copied is not None:  # the device may still be reading it
+            staging.copied.synchronize()
+        data.source.gather(rows, staging.audio[: len(rows)], staging.visual[: len(rows)])
+        return staging
 
     with ThreadPoolExecutor(1, "avgap-read-ahead") as reader:
         ahead = reader.submit(fill, 0)
         for number in range(1, len(chunks) + 1):
-            stage = ahead.result()
+            staging = ahead.result()
             if number < len(chunks):
                 ahead = reader.submit(fill, number)
-            yield stage
+            yield staging
 
 
 def generator(device: torch.device | str, *key: int) -> Generator:
