@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from media import read_frames
 
 from avgap.data.clip import check
 from avgap.data.datasets import DATASETS, demo_media
-from avgap.data.media.frames import read_frames
 from avgap.data.media.sound import read_sound
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from avgap.data.clip import MediaError, check_file, check_name
+from avgap.data.media.pictures import PICTURES
 from avgap.errors import InputError
 
 # Where a clip has several files, the first kind here that is more than a Git LFS pointer is taken.
 VIDEOS = (".flv", ".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
-PICTURES = (".jpg", ".jpeg", ".png")
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac")
 
 

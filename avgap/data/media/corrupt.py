@@ -83,7 +83,7 @@ def choose(clips: Sequence[Clip], corruption: Corruption, seed: int) -> set[str]
     return chosen
 
 
-def spoil_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
+def corrupt_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
     """The waveform (samples,) spoiled, before its spectrogram. Depends on the id and the seed."""
     if kind == "silence":
         return np.zeros_like(wave)
@@ -92,7 +92,7 @@ def spoil_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
     return noise.astype(np.float32)
 
 
-def spoil_frames(frames: Frames, kind: str, id: str, seed: int) -> Frames:
+def corrupt_frames(frames: Frames, kind: str, id: str, seed: int) -> Frames:
     """The frames (K, H, W, 3) spoiled; pca25 is left to `Components`. Depends on id and seed."""
     if kind == "blank":
         return np.zeros_like(frames)

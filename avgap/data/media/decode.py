@@ -16,7 +16,7 @@ import numpy as np
 
 from avgap.data.clip import Clip, MediaError
 from avgap.data.media import fingerprint
-from avgap.data.media.corrupt import Corruption, spoil_frames, spoil_sound
+from avgap.data.media.corrupt import Corruption, corrupt_frames, corrupt_sound
 from avgap.data.media.playback import playable
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
@@ -55,8 +55,7 @@ class Decoded(NamedTuple):
 
 
 def decode(clip: Clip, job: Job) -> Decoded:
-    """Decode one clip, and spoil it where it is chosen. Raises MediaError with the reason."""
-    from avgap.data.media.sound import read_sound
+    """Decode one clip, and corrupt it where it is chosen. Raises MediaError with the reason."""
     from avgap.data.media.spectrogram import spectrogram
 
     if clip.broken:
@@ -65,20 +64,14 @@ def decode(clip: Clip, job: Job) -> Decoded:
         return Decoded(*clip.features)
     if isinstance(job.audio, Embedding) or isinstance(job.frames, Embedding):
         raise MediaError("it has no embeddings")
-    source = clip.audio or clip.video
-    if source is None:
-        raise MediaError("neither a video nor an audio file is named")
     before = fingerprint.states(clip)
-    corruption = job.corruption
-    with _told(clip.video):
-        visual = _frames(clip, job.frames, job.decoder)
-    with _told(source):
-        wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
+    visual, wave = _frames_and_sound(clip, job.frames, job.audio.sample_rate, job.decoder)
     seconds = wave.size / job.audio.sample_rate
+    corruption = job.corruption
     if corruption is not None and corruption.modality == "visual":
-        visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
+        visual = corrupt_frames(visual, corruption.kind, clip.id, job.seed)
     if corruption is not None and corruption.modality == "audio":
-        wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
+        wave = corrupt_sound(wave, corruption.kind, clip.id, job.seed)
     meta = {
         fingerprint.COLUMN: fingerprint.describe(clip, before),
         "seconds": f"{seconds:.3f}",
@@ -87,25 +80,50 @@ def decode(clip: Clip, job: Job) -> Decoded:
     return Decoded(spectrogram(wave, job.audio), visual, meta, sound)
 
 
+def _frames_and_sound(
+    clip: Clip, recipe: FrameRecipe, sample_rate: int, decoder: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Frames (K, H, W, 3) and waveform (samples,); a file of both is opened and read through once.
+
+    Raises MediaError that begins with the name of the file that it is about.
+    """
+    from avgap.data.media.container import open_media
+    from avgap.data.media.frames import read_frames, resize
+    from avgap.data.media.sound import read_sound, read_track
+
+    source = clip.audio or clip.video
+    if source is None:
+        raise MediaError("neither a video nor an audio file is named")
+    window = clip.start, clip.end
+    count, size = recipe.count, recipe.size
+    how = count, size, *window, decoder, recipe.sampling
+    wave = None
+    with _naming(clip.video):
+        if clip.image is not None:
+            picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
+            visual = np.repeat(picture[None], count, axis=0)
+        elif clip.video is None:
+            raise MediaError("no video is named")
+        elif clip.video.is_dir():
+            visual = read_frames(clip.video, *how)
+        else:
+            with open_media(clip.video) as film:
+                visual = read_frames(film, *how)
+                if clip.audio is None:
+                    wave = read_track(film, sample_rate, *window)
+    if wave is None:
+        with _naming(source):
+            wave = read_sound(source, sample_rate, *window)
+    return visual, wave
+
+
 @contextmanager
-def _told(path: Path | None) -> Iterator[None]:
+def _naming(path: Path | None) -> Iterator[None]:
     """Let a reason begin with the name of the file that it is about, as `why_broken` does."""
     try:
         yield
     except MediaError as error:
         raise MediaError(f"{path.name}: {error}" if path else str(error)) from error
-
-
-def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:
-    from avgap.data.media.frames import read_frames, resize
-
-    count, size, sampling = recipe.count, recipe.size, recipe.sampling
-    if clip.image is not None:
-        picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
-        return np.repeat(picture[None], count, axis=0)
-    if clip.video is None:
-        raise MediaError("no video is named")
-    return read_frames(clip.video, count, size, clip.start, clip.end, decoder, sampling)
 
 
 def decode_all(
