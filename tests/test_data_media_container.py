@@ -163,7 +163,7 @@ def test_a_packet_of_a_stream_that_the_header_did_not_name_is_damage():
 
     packets = _packets(Odd(), [])
     assert next(packets) == "packet"
-    with pytest.raises(MediaError, match="more streams than it tells of"):
+    with pytest.raises(MediaError, match="more streams than it declares"):
         next(packets)
 
 

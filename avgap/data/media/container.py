@@ -167,11 +167,11 @@ def _scan(path: Path, container: Any) -> MediaFile:
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
-    """Raises MediaError for a packet of a stream that the file's header did not name."""
+    """Raises MediaError for a packet of a stream that the file's header did not declare."""
     try:
         yield from container.demux(streams)
     except IndexError as error:
-        raise MediaError("damaged: it holds more streams than it tells of") from error
+        raise MediaError("damaged: it holds more streams than it declares") from error
 
 
 def window(start: float | None, end: float | None, length: float, what: str) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import numpy as np
 from avgap.data.clip import Clip, MediaError
 from avgap.data.media import fingerprint
 from avgap.data.media.corrupt import Corruption, corrupt_frames, corrupt_sound
-from avgap.data.media.playback import playable
+from avgap.data.media.spectrogram import playable, spectrogram
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 120.0  # s per clip; damaged files were seen to spin for ever
 _RECYCLE = 1000  # clips per worker; what a library leaks goes with it
-_AHEAD = 8  # clips handed out per worker, so that what waits to be written stays bounded
+_QUEUED = 8  # clips handed out per worker, so that what waits to be written stays bounded
 _PRELOAD = "avgap.data.media.preload"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Job(NamedTuple):
-    """How a clip is decoded. corruption: of a clip that is to be spoiled."""
+    """How a clip is decoded. corruption: of a clip that is to be corrupted."""
 
     audio: AudioRecipe | Embedding
     frames: FrameRecipe | Embedding
@@ -56,8 +56,6 @@ class Decoded(NamedTuple):
 
 def decode(clip: Clip, job: Job) -> Decoded:
     """Decode one clip, and corrupt it where it is chosen. Raises MediaError with the reason."""
-    from avgap.data.media.spectrogram import spectrogram
-
     if clip.broken:
         raise MediaError(clip.broken)
     if clip.features is not None:
@@ -132,37 +130,37 @@ def decode_all(
     workers: int,
     time_limit: float = TIME_LIMIT,
     *,
-    spoiled: Collection[str] = (),
+    corrupt: Collection[str] = (),
 ) -> Generator[tuple[int, Decoded | MediaError], None, None]:
     """Decode many clips in processes of their own; yields (index, arrays or reason) as they come.
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
-    spoiled: the ids of clips to which the job's corruption is done.
+    corrupt: the ids of the clips to which the job's corruption is done.
     """
     clean = job._replace(corruption=None)
     if all(clip.broken != "" or clip.features is not None for clip in clips):
-        yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
+        yield from ((index, _decoded_here(clip, job)) for index, clip in enumerate(clips))
         return
     from pebble import ProcessPool
 
-    with _one_thread_each():
+    with _one_thread_per_process():
         pool: Any = ProcessPool(
             max_workers=workers,
             max_tasks=_RECYCLE,
-            initializer=_start,
+            initializer=_prepare_worker,
             context=_context(),
         )
-        with _deaf_to_interruptions():
+        with _interruptions_blocked():
             pool.active  # noqa: B018 - asking starts the pool
         waiting = iter(range(len(clips)))
         running: dict[Any, int] = {}
         try:
             while True:
                 while (
-                    len(running) < workers * _AHEAD and (index := next(waiting, None)) is not None
+                    len(running) < workers * _QUEUED and (index := next(waiting, None)) is not None
                 ):
                     clip = clips[index]
-                    how = job if clip.id in spoiled else clean
+                    how = job if clip.id in corrupt else clean
                     future = pool.schedule(decode, (clip, how), timeout=time_limit)
                     running[future] = index
                 if not running:
@@ -176,7 +174,7 @@ def decode_all(
             pool.join()
 
 
-def _at_once(clip: Clip, job: Job) -> Decoded | MediaError:
+def _decoded_here(clip: Clip, job: Job) -> Decoded | MediaError:
     """What needs no decoding, in this process."""
     try:
         return decode(clip, job)
@@ -203,7 +201,7 @@ def _outcome(future: Any, time_limit: float) -> Decoded | MediaError:
     return decoded
 
 
-def _start() -> None:
+def _prepare_worker() -> None:
     """Prepare a worker: what decoders write to the streams never reaches the terminal."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -227,7 +225,7 @@ def _context() -> Any:
 
 
 @contextmanager
-def _deaf_to_interruptions() -> Iterator[None]:
+def _interruptions_blocked() -> Iterator[None]:
     """Threads and processes started within, and by those, leave Ctrl-C to this one to handle."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -244,7 +242,7 @@ def _deaf_to_interruptions() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def _one_thread_per_process() -> Iterator[None]:
     """Let processes started within use one thread per library; this one's settings come back."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
