@@ -14,12 +14,11 @@ from avgap.data.cache.reader import Cache, CachedClip, digest_of_cache, open_cac
 from avgap.data.clip import Clip
 from avgap.data.media.corrupt import PROJECTED
 from avgap.errors import InputError, OutputError
-from avgap.prepare import Prepared, result_of, tell_untrained
+from avgap.prepare import Prepared, result_of, warn_of_untrained
 from avgap.settings import SPLITS
 from avgap.text import shorten
 
 if TYPE_CHECKING:
-    from avgap.data.cache.build import Place
     from avgap.data.cache.writer import CacheWriter
 
 
@@ -57,7 +56,7 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
             _hints(shards[0], output),
             found,
         )
-    tell_untrained(header.classes, clips)
+    warn_of_untrained(header.classes, clips)
     return result_of("merged", output, header, stamp.digest, clips, missing, found, started)
 
 
@@ -138,29 +137,26 @@ def _copy(
     shards: Sequence[Cache], clips: Iterable[Clip], writer: CacheWriter, *, projected: bool
 ) -> None:
     """Copy every clip to its row, one shard after the other, clip by clip."""
-    from avgap.data.cache.build import places_of, project
+    from avgap.data.cache.build import project_frames, rows_of
 
     clips = list(clips)
-    row_of = {clip.id: place for clip, place in zip(clips, places_of(clips), strict=True)}
-    spoiled: list[Place] = []
+    row_of = {clip.id: row for clip, row in zip(clips, rows_of(clips), strict=True)}
+    corrupt: set[str] = set()
     with console.progress("merge", len(clips), "clips") as bar:
         for shard in shards:
             digests: dict[str, list[str]] = {split: [] for split in SPLITS}
             for split, clip in _clips(shard):
-                place, arrays = row_of[clip.id], (clip.audio, clip.visual)
-                digest = writer.put(
-                    *place, clip.id, clip.label, *arrays, clip.meta, sound=clip.sound
-                )
+                row, arrays = row_of[clip.id], (clip.audio, clip.visual)
+                digest = writer.put(*row, clip.id, clip.label, *arrays, clip.meta, sound=clip.sound)
                 digests[split].append(digest)
                 if PROJECTED in clip.meta.get("corrupt", ""):
-                    spoiled.append(place)
+                    corrupt.add(clip.id)
                 bar.advance(lines=True)
             if digest_of_cache(shard.header, digests) != shard.stamp.digest:
                 altered = "what is in it is not what was written"
                 raise InputError(f"{shard.path} is corrupt", [altered], "make it again")
     if projected:
-        train = [place for place in row_of.values() if place[0] == "train"]
-        project(writer, train, spoiled)
+        project_frames(writer, corrupt)
 
 
 def _clips(shard: Cache) -> Iterator[tuple[str, CachedClip]]:
@@ -179,5 +175,5 @@ def _audit(shards: Sequence[Cache], writer: CacheWriter) -> Audit | None:
 
 def _hints(shard: Cache, output: Path) -> dict[str, str]:
     """Where a shard's sources lie, seen from the folder of the output."""
-    places = shard.stamp.hints.items()
-    return {name: artifact.hint(output, shard.path.parent / place) for name, place in places}
+    sources = shard.stamp.hints.items()
+    return {name: artifact.hint(output, shard.path.parent / path) for name, path in sources}

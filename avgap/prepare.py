@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from avgap import artifact, console
 from avgap.data.audit import Audit, Sample
@@ -22,9 +22,6 @@ from avgap.data.plan import Options, Plan, make_plan
 from avgap.errors import InputError, OutputError
 from avgap.settings import SPLITS, AudioRecipe, FrameRecipe, parameters
 from avgap.text import SHOWN, shorten
-
-if TYPE_CHECKING:
-    from avgap.data.cache.writer import CacheWriter
 
 _CHANGES_SHOWN = 5
 
@@ -97,7 +94,7 @@ def prepare(
     """Decode a dataset's clips into one cache.
 
     val_fraction: share of training for validation where the source names none (stratified,
-    seeded). corrupt: see `corrupt.parse`. splits, split_by, leaks: see `division.into_splits`.
+    seeded). corrupt: see `corrupt.parse`. splits, split_by, leaks: see `splitting.into_splits`.
     window: event (from start to end) or clip (all of the media). limit: clips per split, class
     after class in turn. keep_sound: also the sound itself, for the report to play. shard: only
     this share of the clips, for `merge`. allow_missing: clips that may be unreadable. workers:
@@ -145,7 +142,7 @@ def _planned(plan: Plan, output: Path, started: float) -> Prepared:
 def _make(
     plan: Plan, output: Path, allow_missing: int, workers: int | None, started: float
 ) -> Prepared:
-    from avgap.data.cache.build import fill
+    from avgap.data.cache.build import project_frames, write_clips
     from avgap.data.cache.parts import Parts, folder_of
     from avgap.data.cache.writer import write_cache
 
@@ -154,13 +151,13 @@ def _make(
         Parts(folder_of(output)) as parts,
         write_cache(part, plan.header, plan.sizes) as writer,
     ):
-        missing = fill(writer, plan, parts, workers)
+        missing = write_clips(writer, plan, parts, workers)
         _require_readable(missing, allow_missing)
         whole = plan.options.shard is None
         if whole and all(clip.split != "train" or clip.id in missing for clip in plan.clips):
             raise InputError("no clip of train can be used", _reasons(missing))
         if whole and plan.corruption is not None and plan.corruption.kind == PROJECTED:
-            _project(writer, plan, missing)
+            project_frames(writer, plan.corrupt)
         found = plan.audit(writer.samples())
         stamp = writer.finish(
             missing,
@@ -173,26 +170,14 @@ def _make(
     parts.remove()
     kept = [clip for clip in plan.clips if clip.id not in missing]
     if whole:
-        tell_untrained(plan.header.classes, kept)
+        warn_of_untrained(plan.header.classes, kept)
     return result_of("made", output, plan.header, stamp.digest, kept, missing, found, started)
 
 
 def _hints(plan: Plan, output: Path) -> dict[str, str]:
     """Where the media lie, and the lists of the splits, seen from the folder of the output."""
-    places = {"root": plan.root, "splits": plan.options.splits}
-    return {name: artifact.hint(output, path) for name, path in places.items() if path is not None}
-
-
-def _project(writer: CacheWriter, plan: Plan, missing: Mapping[str, str]) -> None:
-    from avgap.data.cache.build import places_of, project
-
-    placed = zip(plan.clips, places_of(plan.clips), strict=True)
-    there = [(clip, place) for clip, place in placed if clip.id not in missing]
-    project(
-        writer,
-        [place for clip, place in there if clip.split == "train"],
-        [place for clip, place in there if clip.id in plan.spoiled],
-    )
+    sources = {"root": plan.root, "splits": plan.options.splits}
+    return {name: artifact.hint(output, path) for name, path in sources.items() if path is not None}
 
 
 def _source_changed(output: Path, plan: Plan, *, force: bool) -> bool:
@@ -230,7 +215,7 @@ def _require_readable(missing: Mapping[str, str], allowed: int) -> None:
         )
 
 
-def tell_untrained(classes: Sequence[str], clips: Iterable[Clip]) -> None:
+def warn_of_untrained(classes: Sequence[str], clips: Iterable[Clip]) -> None:
     """Warn of classes of which no clip is left for training."""
     trained = {clip.label for clip in clips if clip.split == "train"}
     if untrained := [name for name in classes if name not in trained]:

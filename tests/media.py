@@ -10,6 +10,9 @@ from typing import Any
 import av
 import numpy as np
 
+from avgap.data.media import frames as media_frames
+from avgap.data.media.container import Timeline, open_media
+
 FPS = 10
 RATE = 16000
 STEP = 10  # grey levels from frame to frame
@@ -23,6 +26,18 @@ def grey(number: int) -> int:
 def frame_numbers(frames: Any) -> list[int]:
     """Which frames these are (K, H, W, 3), by their grey level."""
     return [round((float(frame.mean()) - 20) / STEP) for frame in frames]
+
+
+def read_frames(path: Path, *how: Any, **options: Any) -> Any:
+    """The frames of a film that is opened for them alone, (K, H, W, 3)."""
+    with open_media(path) as film:
+        return media_frames.read_frames(film, *how, **options)
+
+
+def timeline(path: Path) -> Timeline:
+    """When a file shows its frames and where it ends."""
+    with open_media(path) as file:
+        return file.timeline
 
 
 def tone(frequency: float, seconds: float, rate: int = RATE) -> Any:

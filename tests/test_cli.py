@@ -84,7 +84,7 @@ def test_a_line_that_cannot_be_read_is_told_with_what_was_meant(line, text):
         ),
         (
             "prepare csv . -o c.h5 --corrupt visul:0.1",
-            "cannot spoil 'visul:0.1'\n  expected visual:SHARE:noise|blank|pca25 or "
+            "cannot corrupt 'visul:0.1'\n  expected visual:SHARE:noise|blank|pca25 or "
             "audio:SHARE:noise|silence, SHARE in (0, 1]\n  try: visual:0.1\n",
         ),
         (

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from avgap.data.clip import Clip, Listing, check
-from avgap.data.splitting import divide, limited, stratified
+from avgap.data.splitting import hold_out_val, limited, stratified
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
 
@@ -44,14 +44,14 @@ def test_no_clips_is_an_error():
 def test_validation_is_a_stratified_tenth_of_training_unless_the_source_names_one():
     clips = [Clip(f"{label}{i}", label, "train") for label in "abc" for i in range(50)]
     clips += [Clip("t", "a", "test")]
-    placed, divided = divide(clips, 0.1, seed=0)
+    placed, divided = hold_out_val(clips, 0.1, seed=0)
     assert divided
     assert Counter((c.split, c.label) for c in placed) == {
         **{("train", label): 45 for label in "abc"},
         **{("val", label): 5 for label in "abc"},
         ("test", "a"): 1,
     }
-    named, divided = divide([*clips, Clip("v", "a", "val")], 0.1, seed=0)
+    named, divided = hold_out_val([*clips, Clip("v", "a", "val")], 0.1, seed=0)
     assert not divided
     assert sum(clip.split == "val" for clip in named) == 1
 
@@ -60,7 +60,7 @@ def test_the_division_depends_on_ids_and_seed_not_on_the_order():
     clips = [Clip(f"{label}{i}", label, "") for label in "ab" for i in range(30)]
 
     def validation(clips: list[Clip], seed: int) -> set[str]:
-        return {clip.id for clip in divide(clips, 0.2, seed)[0] if clip.split == "val"}
+        return {clip.id for clip in hold_out_val(clips, 0.2, seed)[0] if clip.split == "val"}
 
     assert validation(clips, 0) == validation(clips[::-1], 0)
     assert validation(clips, 0) != validation(clips, 1)

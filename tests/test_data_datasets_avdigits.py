@@ -14,7 +14,7 @@ import soundfile
 from avgap.data.clip import Clip
 from avgap.data.datasets import DATASETS
 from avgap.data.datasets.avdigits import Handwriting, pair
-from avgap.data.splitting import divide
+from avgap.data.splitting import hold_out_val
 from avgap.errors import InputError
 
 
@@ -50,14 +50,14 @@ def test_each_clip_gets_an_image_of_its_digit_and_no_image_is_in_two_splits(root
     from sklearn.datasets import load_digits
 
     found = DATASETS["avdigits"](root)
-    clips = found.complete(divide(found.clips, 0.25, 0)[0])
+    clips = found.complete(hold_out_val(found.clips, 0.25, 0)[0])
     digits = load_digits()
     for clip in clips:
         number = int(clip.meta["image"].removeprefix("sklearn:"))
         assert digits.target[number] == int(clip.label)
         assert np.abs(clip.image - digits.images[number] * 255 / 16).max() <= 0.5
     assert len({clip.meta["image"] for clip in clips}) == len(clips)
-    again = found.complete(divide(found.clips, 0.25, 0)[0])
+    again = found.complete(hold_out_val(found.clips, 0.25, 0)[0])
     assert [clip.meta["image"] for clip in again] == [clip.meta["image"] for clip in clips]
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from media import read_frames
 
 from avgap.data.clip import check
 from avgap.data.datasets import DATASETS, demo_media
-from avgap.data.media.frames import read_frames
 from avgap.data.media.sound import read_sound
 
 
@@ -26,8 +26,8 @@ def test_the_demo_is_written_once_and_listed_from_its_table(tmp_path, few):
     assert found.classes == tuple("0123456789")
     assert not found.augment
     assert not any(clip.broken for clip in found.clips)
-    spoiled = [clip for clip in found.clips if clip.meta["corrupt"] == "visual:noise"]
-    assert len(spoiled) == 6  # a fifth of 30
+    corrupt = [clip for clip in found.clips if clip.meta["corrupt"] == "visual:noise"]
+    assert len(corrupt) == 6  # a fifth of 30
     table = tmp_path / "demo" / "clips.csv"
     before = table.stat().st_mtime_ns
     DATASETS["demo"](tmp_path / "demo")
@@ -55,7 +55,7 @@ def test_the_sound_holds_the_two_tones_of_its_digit(tmp_path, few):
 def test_no_image_is_used_twice():
     scenes = demo_media._scenes()
     assert len(scenes) == 1300
-    assert sum(scene.spoiled for scene in scenes) == 260
+    assert sum(scene.corrupt for scene in scenes) == 260
     assert len({scene.image.tobytes() for scene in scenes}) >= 1299  # two look alike
 
 

@@ -10,12 +10,12 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from media import RATE, frame_numbers, tone, write_video
+from media import RATE, frame_numbers, read_frames, timeline, tone, write_video
 
 from avgap.data.clip import MediaError
 from avgap.data.media import container
-from avgap.data.media.container import _packets, open_media, scan, timeline
-from avgap.data.media.frames import _by_pyav, read_frames, resize
+from avgap.data.media.container import _packets, open_media
+from avgap.data.media.frames import _by_pyav, resize
 from avgap.data.media.sound import read_sound
 
 DECODERS = ("pyav", "decord")
@@ -163,7 +163,7 @@ def test_a_packet_of_a_stream_that_the_header_did_not_name_is_damage():
 
     packets = _packets(Odd(), [])
     assert next(packets) == "packet"
-    with pytest.raises(MediaError, match="more streams than it tells of"):
+    with pytest.raises(MediaError, match="more streams than it declares"):
         next(packets)
 
 
@@ -258,28 +258,31 @@ def test_a_real_mpeg_cut_short_ends_before_its_window(real):
         read_frames(path, 3, 32, 0, 3)
 
 
-def test_leaving_out_what_no_wanted_frame_needs_changes_no_frame(tmp_path):
+@pytest.mark.parametrize("kept", [container._KEPT, 100])
+def test_leaving_out_what_no_wanted_frame_needs_changes_no_frame(tmp_path, monkeypatch, kept):
     path = write_video(tmp_path / "a.flv", frames=40, codec="flv", sound=None)
     line = timeline(path)
     assert line.codec == "flv"
     assert 2 <= len(line.keys) <= 30  # at every change of scene and every 12 frames
+    monkeypatch.setattr(container, "_KEPT", kept)
 
-    def decoded(wanted, *, keep):
-        with open_media(path) as opened:
-            line, packets = scan(opened)
-            return _by_pyav(path, wanted, line, opened, packets if keep else None)
+    def decoded(wanted):
+        with open_media(path) as film:
+            return _by_pyav(film, wanted)
 
-    every = decoded(list(range(40)), keep=False)
-    for keep in (True, False):
-        for wanted in ([0], [39], [11, 12, 13], [5, 20, 38]):
-            for picture, number in zip(decoded(wanted, keep=keep), wanted, strict=True):
-                assert (picture == every[number]).all()
+    every = decoded(list(range(40)))
+    for wanted in ([0], [39], [11, 12, 13], [5, 20, 38]):
+        for picture, number in zip(decoded(wanted), wanted, strict=True):
+            assert (picture == every[number]).all()
 
 
-def test_a_long_video_is_read_again_instead_of_kept(tmp_path, monkeypatch):
-    path = write_video(tmp_path / "a.mkv", frames=12, sound=None)
-    few = read_frames(path, 3, 32, decoder="pyav")
+def test_a_long_film_is_read_again_instead_of_kept(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mkv", frames=12)
+    few, heard = read_frames(path, 3, 32, decoder="pyav"), read_sound(path, RATE)
+    opened = []
+    really = av.open
+    monkeypatch.setattr(av, "open", lambda *a, **how: opened.append(a) or really(*a, **how))
     monkeypatch.setattr(container, "_KEPT", 100)
-    with open_media(path) as opened:
-        assert scan(opened)[1] is None
     assert (read_frames(path, 3, 32, decoder="pyav") == few).all()
+    assert (read_sound(path, RATE) == heard).all()
+    assert len(opened) == 4

@@ -9,7 +9,7 @@ from PIL import Image
 
 from avgap.data.clip import MediaError
 from avgap.data.media.frames import read_frames
-from avgap.data.media.pictures import picture_files, timeline_of
+from avgap.data.media.pictures import picture_files, shown_at
 
 
 def write_pictures(folder, count, step=1):
@@ -23,9 +23,9 @@ def write_pictures(folder, count, step=1):
 def test_pictures_are_ordered_by_number_and_shown_at_the_rate_of_the_folders_name(tmp_path):
     folder = write_pictures(tmp_path / "Image-05-FPS" / "c1", 12)
     assert [path.name for path in picture_files(folder)][:3] == ["0.png", "1.png", "2.png"]
-    line = timeline_of(folder)
-    assert (line.times[1], line.video_end) == (0.2, 2.4)
-    assert timeline_of(write_pictures(tmp_path / "frames" / "c1", 3)).video_end == 3.0
+    times, end = shown_at(folder, 12)
+    assert (times[1], end) == (0.2, 2.4)
+    assert shown_at(write_pictures(tmp_path / "frames" / "c1", 3), 3)[1] == 3.0
 
 
 def test_frames_are_chosen_as_from_a_video(tmp_path):

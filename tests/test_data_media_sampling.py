@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from media import frame_numbers, write_dataset, write_video
+from media import frame_numbers, read_frames, write_dataset, write_video
 
 from avgap.data.cache.reader import open_cache
-from avgap.data.media.frames import read_frames
 from avgap.data.media.sampling import choose, frame_rate
 from avgap.errors import OutputError, UsageError
 from avgap.prepare import prepare

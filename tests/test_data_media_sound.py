@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from media import tone, write_video
 
-from avgap.data.media.container import timeline
+from avgap.data.media.container import open_media
 from avgap.data.media.sound import _by_pyav, read_sound
 
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
@@ -66,9 +66,9 @@ def test_real_sound_is_the_same_by_ffmpeg_and_by_libsndfile(data_folder: Path):
     for path in files:
         if path.name in left_out:
             continue
-        line = timeline(path)
-        assert line.sound_end is not None
-        one, rate = _by_pyav(path, 0, line.sound_end, None)
+        with open_media(path) as opened:
+            assert opened.timeline.sound_end is not None
+            one, rate = _by_pyav(opened, 0, opened.timeline.sound_end)
         with soundfile.SoundFile(path) as file:
             other = file.read(dtype="float32", always_2d=True).mean(axis=1)
             assert rate == file.samplerate
@@ -85,9 +85,9 @@ def test_real_films_sound_the_same_by_decord(data_folder: Path):
     files = sorted((data_folder / "grid_s1" / "clips").glob("*.mp4"))[:3]
     files.append(data_folder / "fixtures" / "media" / "made__flv1_mp3_480x360.flv")
     for path in files:
-        line = timeline(path)
-        assert line.sound_end is not None
-        heard, rate = _by_pyav(path, 0, line.sound_end, line.origin)
+        with open_media(path) as opened:
+            assert opened.timeline.sound_end is not None
+            heard, rate = _by_pyav(opened, 0, opened.timeline.sound_end)
         told = decord.AudioReader(str(path), mono=True)[:].asnumpy()[0]
         # decord counts from the first sound, avgap from the first frame.
         lag = best_lag(told, heard, rate // 20)

@@ -1,4 +1,4 @@
-"""The spectrogram against its definition written out in numpy."""
+"""The spectrogram against its definition written out in numpy; the sound for the ear."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from media import tone
 
 from avgap.data.clip import MediaError
-from avgap.data.media.spectrogram import check_recipe, spectrogram, tiled
+from avgap.data.media.spectrogram import (
+    check_recipe,
+    playable,
+    playable_length,
+    spectrogram,
+    tiled,
+)
 from avgap.errors import UsageError
 from avgap.settings import AUDIO_RECIPES, AudioRecipe
 
@@ -204,3 +211,22 @@ def test_every_recipe_and_its_plain_changes_are_accepted():
         check_recipe(replace(recipe, seconds=2.0, sample_rate=8000))
     check_recipe(replace(AUDIO_RECIPES["ogm"], mels=40))
     check_recipe(replace(KALDI, mels=64))
+
+
+# ---------------------------------------------------------------- for the ear
+
+EAR = AudioRecipe("tiny", 8000, 0.75, 64, 100)
+
+
+def test_a_clip_is_heard_once_and_then_silence():
+    heard = playable(tone(440, 0.5, 8000), EAR)
+    assert (heard.dtype, heard.shape) == (np.int16, (12000,))
+    assert playable_length(EAR) == 12000
+    # Amplitude ½ of 32,767, and nothing after half a second.
+    assert np.abs(heard[1000:7000]).max() == pytest.approx(16384, rel=0.02)
+    assert not heard[8000:].any()
+    assert np.abs(np.fft.rfft(heard[:8000])).argmax() == 220  # 440 Hz in bins of 2 Hz
+
+
+def test_long_sound_is_cut():
+    assert playable(np.ones(80000, np.float32), EAR).tolist()[-1] == 32767

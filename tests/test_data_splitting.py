@@ -10,7 +10,14 @@ import pytest
 
 from avgap.data.clip import Clip, Listing
 from avgap.data.datasets import DATASETS
-from avgap.data.splitting import at_random, by_lists, by_speaker, divide, into_splits, without_leaks
+from avgap.data.splitting import (
+    at_random,
+    by_lists,
+    by_speaker,
+    hold_out_val,
+    into_splits,
+    without_leaks,
+)
 from avgap.errors import InputError, UsageError
 
 CLIPS = [Clip(name, label, "") for name, label in (("c1", "NEU"), ("c2", "ANG"), ("c3", "ANG"))]
@@ -122,7 +129,7 @@ def test_at_random_a_tenth_of_each_class_is_test_whatever_the_order():
 @pytest.mark.data
 def test_crema_d_is_divided_as_the_paper_says(data_folder):
     listing = DATASETS["cremad"](data_folder / "cremad")
-    placed, divided = divide(at_random(listing.clips, seed=0), 0.1, seed=0)
+    placed, divided = hold_out_val(at_random(listing.clips, seed=0), 0.1, seed=0)
     assert divided
     assert sizes_of(placed) == (6028, 670, 744)
 

@@ -55,7 +55,7 @@ def test_the_dataset_is_prepared_like_any_other(tmp_path, monkeypatch):
     assert made.classes == ("neutral", "happy")
     assert made.sizes == {"train": 2, "val": 2, "test": 2}
     assert made.audit is not None
-    assert made.audit.published["clips"] == {"published": 2880, "found": 6}
+    assert made.audit.published["clips"] == {"published": 1440, "found": 6}
     assert len(set(open_cache(tmp_path / "cache.h5").meta("train")["speaker"])) == 1
 
 

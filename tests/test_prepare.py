@@ -145,17 +145,17 @@ def test_splits_of_ones_own_come_before_the_tables(source, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["noise", "blank", "pca25"])
-def test_spoiled_frames_are_marked_and_the_others_are_left_alone(source, tmp_path, kind):
+def test_corrupt_frames_are_marked_and_the_others_are_left_alone(source, tmp_path, kind):
     run(source, tmp_path / "clean.h5", val_fraction=0)
     run(source, tmp_path / "a.h5", val_fraction=0, corrupt=f"visual:0.5:{kind}")
-    clean, spoiled = (open_cache(tmp_path / n).split("train") for n in ("clean.h5", "a.h5"))
-    marked = np.array([flag == f"visual:{kind}" for flag in spoiled.meta["corrupt"]])
+    clean, corrupt = (open_cache(tmp_path / n).split("train") for n in ("clean.h5", "a.h5"))
+    marked = np.array([flag == f"visual:{kind}" for flag in corrupt.meta["corrupt"]])
     assert marked.sum() == 4
-    changed = (clean.visual != spoiled.visual).any(axis=(1, 2, 3, 4))
+    changed = (clean.visual != corrupt.visual).any(axis=(1, 2, 3, 4))
     assert not changed[~marked].any()
     if kind != "pca25":  # frames of one grey have one component, which pca25 keeps
         assert changed[marked].all()
-    assert (clean.audio == spoiled.audio).all()
+    assert (clean.audio == corrupt.audio).all()
     assert digest_of_file(tmp_path / "a.h5") == open_cache(tmp_path / "a.h5").stamp.digest
 
 

@@ -1,4 +1,4 @@
-"""What `prepare` settles before it decodes: which clips, in which order, what is spoiled."""
+"""What `prepare` decides before it decodes: which clips, in which order, which are corrupted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from avgap.data.cache.shards import Shard
 from avgap.data.clip import Clip, Listing, check
 from avgap.data.datasets import DATASETS, FILES
 from avgap.data.media import fingerprint
-from avgap.data.media.corrupt import Corruption, choose, parse
+from avgap.data.media.corrupt import Corruption, parse
 from avgap.data.media.sampling import frame_rate
 from avgap.data.media.spectrogram import check_recipe
-from avgap.data.splitting import divide, into_splits, limited
+from avgap.data.splitting import hold_out_val, into_splits, limited, stratified
 from avgap.errors import InputError, UsageError, unknown
 from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
 
@@ -43,9 +43,10 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The clips in the order of the cache, which of them are spoiled, and the question.
+    """The clips in the order of the cache, and the question.
 
-    published: what the dataset's authors count, beside what was found. notes: for the audit.
+    corrupt: the ids of those that are corrupted. published: what the dataset's authors count,
+    beside what was found. notes: for the audit.
     """
 
     root: Path
@@ -53,7 +54,7 @@ class Plan:
     clips: list[Clip]
     header: Header
     corruption: Corruption | None
-    spoiled: frozenset[str]
+    corrupt: frozenset[str]
     question: Question
     published: dict[str, dict[str, int]]
     notes: list[str]
@@ -64,12 +65,12 @@ class Plan:
         return {split: sum(clip.split == split for clip in self.clips) for split in SPLITS}
 
     def audit(self, samples: Iterable[Sample]) -> Audit:
-        """What is to be told of these clips, and of how they were listed."""
+        """What is worth knowing of these clips, and of how they were listed."""
         return audit(samples, self.header.classes, self.published, self.notes)
 
     def key(self, clip: Clip) -> str:
         """The digest of all that decides about a clip's arrays, the state of its files included."""
-        spoiled = clip.id in self.spoiled and self.corruption is not None
+        corruption = self.corruption if clip.id in self.corrupt else None
         return artifact.digest(
             *(clip.id, clip.start, clip.end),
             given_digest(clip),
@@ -77,14 +78,14 @@ class Plan:
             parameters(self.header.audio_recipe),
             parameters(self.header.frame_recipe),
             *(self.options.decoder, self.options.keep_sound),
-            [self.corruption.flag, self.options.seed] if spoiled and self.corruption else None,
+            None if corruption is None else [corruption.flag, self.options.seed],
         )
 
 
 def make_plan(
     dataset: str, root: Path, audio: AudioRecipe, frames: FrameRecipe, options: Options
 ) -> Plan:
-    """List the dataset's clips, divide and check them, and choose what is spoiled.
+    """List the dataset's clips, divide and check them, and choose which are corrupted.
 
     Raises UsageError: unknown dataset; InputError: missing root, a listing or splits with problems.
     """
@@ -100,8 +101,8 @@ def make_plan(
     listing = DATASETS[dataset](root)
     clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
-    spoiled = frozenset(() if corruption is None else choose(clips, corruption, options.seed))
-    clips = [_with_columns(clip, corruption if clip.id in spoiled else None) for clip in clips]
+    corrupt = corrupt_ids(clips, corruption, options.seed)
+    clips = [_with_columns(clip, corruption if clip.id in corrupt else None) for clip in clips]
     question = Question(
         FORMAT,
         {"source": _source_digest(clips)},
@@ -121,13 +122,24 @@ def make_plan(
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },
     )
-    # Last, so that every machine divides, spoils and asks as one machine alone would.
+    # Last, so that every machine divides, corrupts and asks as one machine alone would.
     if options.shard is not None:
         clips = options.shard.of(clips)
     recipes = audio_recipe, frame_recipe
     header = Header(dataset, listing.classes, listing.augment, *recipes, options.keep_sound)
     published = compare_counts(listing)
-    return Plan(root, options, clips, header, corruption, spoiled, question, published, notes)
+    return Plan(root, options, clips, header, corruption, corrupt, question, published, notes)
+
+
+def corrupt_ids(clips: Sequence[Clip], corruption: Corruption | None, seed: int) -> frozenset[str]:
+    """The clips to corrupt: the share of every split and, as evenly as can be, of every class."""
+    if corruption is None:
+        return frozenset()
+    chosen: set[str] = set()
+    for split in sorted({clip.split for clip in clips}):
+        strata = {clip.id: clip.label for clip in clips if clip.split == split}
+        chosen |= stratified(strata, corruption.share, seed, f"corrupt {split}")
+    return frozenset(chosen)
 
 
 def _recipes(
@@ -148,7 +160,7 @@ def _recipes(
         "--keep-sound": options.keep_sound,
     }
     if any(given.values()):
-        names = [name for name, there in given.items() if there]
+        names = [name for name, is_given in given.items() if is_given]
         raise UsageError("embeddings have no front end", [f"given: {', '.join(names)}"])
     return Embedding(len(features[0])), Embedding(len(features[1]))
 
@@ -174,15 +186,15 @@ def _in_splits(
     )
     source = f"{root} divided by {options.splits}" if options.splits else str(root)
     check(replace(listing, clips=clips), source)
-    placed, divided = divide(clips, options.val_fraction, options.seed)
+    divided, drawn = hold_out_val(clips, options.val_fraction, options.seed)
     if listing.complete is not None:
-        placed = listing.complete(placed)
+        divided = listing.complete(divided)
     if options.window == "clip":
-        placed = [replace(clip, start=None, end=None) for clip in placed]
+        divided = [replace(clip, start=None, end=None) for clip in divided]
     if options.limit is not None:
-        placed = limited(placed, options.limit)
-    placed.sort(key=lambda clip: (SPLITS.index(clip.split), clip.id))
-    return placed, [*listing.notes, *notes], _Ways(way, divided or way == "speaker")
+        divided = limited(divided, options.limit)
+    divided.sort(key=lambda clip: (SPLITS.index(clip.split), clip.id))
+    return divided, [*listing.notes, *notes], _Ways(way, drawn or way == "speaker")
 
 
 def _with_columns(clip: Clip, corruption: Corruption | None) -> Clip:

@@ -25,7 +25,7 @@ _PREFIX = 3  # letters; ANG is Anger
 _K = TypeVar("_K", bound=Hashable)
 
 
-class Placed(NamedTuple):
+class Divided(NamedTuple):
     """Clips in their splits, and what is worth telling about how they got there."""
 
     clips: list[Clip]
@@ -39,7 +39,7 @@ def into_splits(
     leaks: str,
     val_fraction: float,
     seed: int,
-) -> tuple[Placed, str | None]:
+) -> tuple[Divided, str | None]:
     """A dataset's clips in the splits asked for, else in its own, else at random.
 
     Returns the clips and the way (random, speaker) by which they were divided; None for lists and
@@ -57,22 +57,22 @@ def into_splits(
             if way == "random"
             else by_speaker(listing.clips, val_fraction, seed)
         )
-        placed = Placed(clips, [_HOW[way] + (f", seed {seed}" if seed else "")])
+        divided = Divided(clips, [_HOW[way] + (f", seed {seed}" if seed else "")])
     elif lists is not None:
-        placed = by_lists(listing, lists, leaks=leaks)
+        divided = by_lists(listing, lists, leaks=leaks)
     else:
         named = [replace(clip, split=clip.split or "train") for clip in listing.clips]
-        placed = Placed(named, [])
+        divided = Divided(named, [])
     if leaks == "drop":
-        kept = without_leaks(placed.clips)
-        placed = Placed(kept.clips, placed.notes + kept.notes)
-    return placed, way
+        kept = without_leaks(divided.clips)
+        divided = Divided(kept.clips, divided.notes + kept.notes)
+    return divided, way
 
 
 # ---------------------------------------------------------------- by lists
 
 
-def by_lists(listing: Listing, path: Path, *, leaks: str = "keep") -> Placed:
+def by_lists(listing: Listing, path: Path, *, leaks: str = "keep") -> Divided:
     """The clips that the lists name, each in its split; the others are left out.
 
     A line means the clip of its id, or all clips cut from the video of that name, of the line's
@@ -81,28 +81,28 @@ def by_lists(listing: Listing, path: Path, *, leaks: str = "keep") -> Placed:
     listed twice, labels other than the dataset's.
     """
     entries, names = read_splits(path)
-    book = _Book(listing)
-    places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_name = _Names(listing)
+    listed: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     unknown, contradicted = [], []
-    labelled = any(book.classes_of(entry.label) for entry in entries)
+    labelled = any(by_name.classes_of(entry.label) for entry in entries)
     for entry in entries:
         label = entry.label if labelled else ""
-        meant = book.meant(entry, label)
+        meant = by_name.meant(entry, label)
         if not meant:
             unknown.append(f"{entry.id} ({entry.place})")
         elif label and (
-            odd := [clip for clip in meant if clip.label not in book.classes_of(label)]
+            odd := [clip for clip in meant if clip.label not in by_name.classes_of(label)]
         ):
             contradicted.append(f"{entry.place}: {odd[0].id} is {odd[0].label}, not {label}")
         for clip in meant:
-            places[clip.id][entry.split].append(entry.place)
+            listed[clip.id][entry.split].append(entry.place)
     twice = [
         f"{id}: {', '.join(lines)}"
-        for id, by_split in places.items()
+        for id, by_split in listed.items()
         for lines in by_split.values()
         if len(lines) > 1
     ]
-    torn = {id: list(by_split) for id, by_split in places.items() if len(by_split) > 1}
+    several = {id: list(by_split) for id, by_split in listed.items() if len(by_split) > 1}
     problems = [
         *_problem("clip", "not in the dataset", unknown),
         *_problem("clip", "listed twice", twice),
@@ -110,25 +110,25 @@ def by_lists(listing: Listing, path: Path, *, leaks: str = "keep") -> Placed:
     ]
     if leaks == "keep":
         problems += _problem(
-            "clip", "in two splits", [f"{id}: {' and '.join(s)}" for id, s in torn.items()]
+            "clip", "in two splits", [f"{id}: {' and '.join(s)}" for id, s in several.items()]
         )
     if problems:
-        hint = "--leaks drop keeps such a clip in the last of its splits" if torn else None
+        hint = "--leaks drop keeps such a clip in the last of its splits" if several else None
         raise InputError(f"{path} does not fit the dataset", problems, hint)
     kept = [
-        replace(clip, split=max(places[clip.id], key=SPLITS.index))
+        replace(clip, split=max(listed[clip.id], key=SPLITS.index))
         for clip in listing.clips
-        if clip.id in places
+        if clip.id in listed
     ]
     notes = [f"splits from {', '.join(names)}"]
-    if torn:
-        notes.append(f"{len(torn):,} clips of several lists stay in the last of them alone")
+    if several:
+        notes.append(f"{len(several):,} clips of several lists stay in the last of them alone")
     if left := len(listing.clips) - len(kept):
         notes.append(f"{left:,} clips that no list names are left out")
-    return Placed(kept, notes)
+    return Divided(kept, notes)
 
 
-class _Book:
+class _Names:
     """A dataset's clips by everything that a list may call them."""
 
     def __init__(self, listing: Listing) -> None:
@@ -209,12 +209,12 @@ def by_speaker(clips: Sequence[Clip], val_fraction: float, seed: int) -> list[Cl
     for name, share in wanted.items():
         pool = [speaker for speaker in order if split[speaker] == "train"]
         target = share * sum(size[speaker] for speaker in pool)
-        chosen = _near(pool, size, target)
+        chosen = _speakers_near(pool, size, target)
         split.update(dict.fromkeys(chosen, name))
     return [replace(clip, split=split[clip.meta["speaker"]]) for clip in clips]
 
 
-def _near(pool: Sequence[str], size: Mapping[str, int], target: float) -> list[str]:
+def _speakers_near(pool: Sequence[str], size: Mapping[str, int], target: float) -> list[str]:
     """Speakers of the pool, at least one, whose clips add up to about the target."""
     chosen: list[str] = []
     total = 0
@@ -237,7 +237,7 @@ def leaking(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
     return {name: own for name, own in cut.items() if len({clip.split for clip in own}) > 1}
 
 
-def without_leaks(clips: Sequence[Clip]) -> Placed:
+def without_leaks(clips: Sequence[Clip]) -> Divided:
     """Clips whose recording is also in a later split (train, val, test) left out; test stays."""
     dropped: dict[str, str] = {}
     for cut in leaking(clips).values():
@@ -248,10 +248,10 @@ def without_leaks(clips: Sequence[Clip]) -> Placed:
         counts = [(name, list(dropped.values()).count(name)) for name in SPLITS]
         parts = " and ".join(f"{count:,} of {name}" for name, count in counts if count)
         notes = [f"dropped {parts}: cut from recordings that are in a later split, too"]
-    return Placed([clip for clip in clips if clip.id not in dropped], notes)
+    return Divided([clip for clip in clips if clip.id not in dropped], notes)
 
 
-def divide(clips: Sequence[Clip], fraction: float, seed: int) -> tuple[list[Clip], bool]:
+def hold_out_val(clips: Sequence[Clip], fraction: float, seed: int) -> tuple[list[Clip], bool]:
     """Give every clip a split: the source's, and where it has no val a stratified share of train.
 
     Returns the clips in their order and whether they were divided. The choice depends on the ids

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avgap.data.media.playback import RATE
+from avgap.data.media.spectrogram import SOUND_RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def wav_uri(sound: NDArray[np.int16]) -> str:
         with wave.open(target, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
-            file.setframerate(RATE)
+            file.setframerate(SOUND_RATE)
             file.writeframes(sound.astype("<i2").tobytes())
         return "data:audio/wav;base64," + base64.b64encode(target.getvalue()).decode("ascii")
 

@@ -27,7 +27,7 @@ from avgap.data.cache.parts import Parts
 from avgap.data.cache.reader import Header, open_cache
 from avgap.data.cache.writer import write_cache
 from avgap.data.clip import Clip
-from avgap.data.media import decode, frames, spectrogram
+from avgap.data.media import decode, frames
 from avgap.settings import AudioRecipe, FrameRecipe
 
 HERE = Path(__file__).parent
@@ -87,7 +87,7 @@ def shares(table: Path) -> dict[str, float]:
 
         return run
 
-    originals = (frames, "resize"), (spectrogram, "spectrogram"), (librosa, "resample")
+    originals = (frames, "resize"), (decode, "spectrogram"), (librosa, "resample")
     decode.decode(there[0], job)
     before = [getattr(module, name) for module, name in originals]
     for (module, name), work in zip(originals, before, strict=True):

@@ -1,5 +1,5 @@
 """The cache: every clip of a dataset as fixed-size arrays in one HDF5 file (docs/formats.md).
 
-header: what it says of itself. reader, writer: both ends. build: every clip into its row, with
-parts: what is done already, and shards: one share of the clips for each of many machines.
+reader, writer: both ends. build: every clip into its row, with parts: what is done already, and
+shards: one share of the clips for each of many machines. listing_diff: what a list says otherwise.
 """

@@ -1,10 +1,10 @@
-"""Filling a cache: every clip of a plan into its row, from what is done and from the decoders."""
+"""Every clip of a plan into its row of the cache, from what is done and from the decoders."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,24 @@ from avgap import console
 from avgap.data.clip import Clip, MediaError
 from avgap.data.media.corrupt import Components
 from avgap.data.media.decode import Decoded, Job, decode_all
+from avgap.settings import SPLITS
 
 if TYPE_CHECKING:
     from avgap.data.cache.parts import Parts
     from avgap.data.cache.writer import CacheWriter
     from avgap.data.plan import Plan
 
-Place = tuple[str, int]  # a split and a row in it
 _FIT_FRAMES = 512  # training frames that pca25's components are fitted on
 
 
-def fill(writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None) -> dict[str, str]:
+def write_clips(
+    writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None
+) -> dict[str, str]:
     """Write every clip at its row; returns what could not be read (id → reason), by id.
 
     What lies in the parts is taken from there; what is decoded goes there, too.
     """
-    places = list(places_of(plan.clips))
+    rows = list(rows_of(plan.clips))
     labels = {name: index for index, name in enumerate(plan.header.classes)}
 
     def put(number: int, decoded: Decoded) -> None:
@@ -35,7 +37,7 @@ def fill(writer: CacheWriter, plan: Plan, parts: Parts, workers: int | None) -> 
         meta = {**clip.meta, **decoded.meta}
         arrays = decoded.audio, decoded.visual
         label = labels[clip.label]
-        writer.put(*places[number], clip.id, label, *arrays, meta, sound=decoded.sound)
+        writer.put(*rows[number], clip.id, label, *arrays, meta, sound=decoded.sound)
 
     keys = [plan.key(clip) for clip in plan.clips]
     left = dict(enumerate(keys))
@@ -75,29 +77,32 @@ def _decoded(
     clips = [plan.clips[number] for number in numbers]
     count = min(workers or os.cpu_count() or 1, len(clips))
     # Closed here and now on an interruption, so that no worker outlives the part file.
-    with closing(decode_all(clips, job, count, spoiled=plan.spoiled)) as outcomes:
+    with closing(decode_all(clips, job, count, corrupt=plan.corrupt)) as outcomes:
         for index, outcome in outcomes:
             yield numbers[index], outcome
 
 
-def places_of(clips: Iterable[Clip]) -> Iterator[Place]:
-    """The split and the row of each clip."""
+def rows_of(clips: Iterable[Clip]) -> Iterator[tuple[str, int]]:
+    """The split of each clip, and its row in it."""
     rows: Counter[str] = Counter()
     for clip in clips:
         yield clip.split, rows[clip.split]
         rows[clip.split] += 1
 
 
-def project(writer: CacheWriter, train: Sequence[Place], spoiled: Iterable[Place]) -> None:
-    """Spoil frames that are written by the components of the training frames (pca25).
+def project_frames(writer: CacheWriter, ids: Collection[str]) -> None:
+    """Corrupt the frames of these clips, that are written, by the training frames' components.
 
-    train: the rows of the training clips that are there, in order; spoiled: the rows to spoil.
+    That is pca25; it waits for the last clip, as the components are those of all of training.
     """
     import numpy as np
 
-    per_clip = len(writer.visual(*train[0]))
+    train = list(writer.rows("train").values())
+    per_clip = len(writer.visual("train", train[0]))
     most = max(1, _FIT_FRAMES // per_clip)
     picked = [train[i] for i in np.linspace(0, len(train) - 1, min(most, len(train))).astype(int)]
-    components = Components(np.concatenate([writer.visual(*place) for place in picked]))
-    for place in spoiled:
-        writer.replace_visual(*place, components.project(writer.visual(*place)))
+    components = Components(np.concatenate([writer.visual("train", row) for row in picked]))
+    for split in SPLITS:
+        for id, row in writer.rows(split).items():
+            if id in ids:
+                writer.replace_visual(split, row, components.project(writer.visual(split, row)))

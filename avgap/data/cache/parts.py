@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact, console
-from avgap.data.cache.clip_array import ClipArray
+from avgap.data.cache.writer import ClipArray
 from avgap.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _BYTES = 64 << 20  # of arrays in a part
 _SECONDS = 20.0  # after which a part is closed; what a kill can cost
-_ROOM = 64  # clips that a part grows by
+_GROWTH = 64  # clips that a part grows by
 _ENDING = ".h5"
 _ARRAYS = ("audio", "visual", "sound")
 
@@ -91,8 +91,8 @@ class Parts:
             self._begin(clip)
         row = len(self._keys)
         for name, array in _arrays(clip).items():
-            if row % _ROOM == 0:
-                self._written[name].resize(row + _ROOM)
+            if row % _GROWTH == 0:
+                self._written[name].resize(row + _GROWTH)
             self._written[name].put(row, array)
             self._bytes += array.nbytes
         self._check_disk()

@@ -19,7 +19,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
-from avgap.data.cache.header import Header as Header
+from avgap.data.media.spectrogram import playable_length
 from avgap.errors import InputError
 from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe
 
@@ -29,6 +29,49 @@ if TYPE_CHECKING:
     from avgap.data.audit import Audit
 
 FORMAT = "avgap.cache"
+
+
+class Header(NamedTuple):
+    """What a cache says of itself besides its stamp.
+
+    classes: names, index = label. augment: whether mirroring and cropping keep the meaning.
+    sound: whether every clip's sound is kept for the ear.
+    """
+
+    dataset: str
+    classes: tuple[str, ...]
+    augment: bool
+    audio_recipe: AudioRecipe | Embedding
+    frame_recipe: FrameRecipe | Embedding
+    sound: bool = False
+
+    @property
+    def kind(self) -> str:
+        """media or embedding."""
+        return "embedding" if isinstance(self.audio_recipe, Embedding) else "media"
+
+    @property
+    def audio_shape(self) -> tuple[int, ...]:
+        """(F, T), or (d,) of an embedding."""
+        return self.audio_recipe.shape
+
+    @property
+    def visual_shape(self) -> tuple[int, ...]:
+        """(K, H, W, 3), or (d,) of an embedding."""
+        return self.frame_recipe.shape
+
+    @property
+    def arrays(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and type of what is stored of every clip."""
+        if isinstance(self.audio_recipe, Embedding):
+            return {"audio": (self.audio_shape, "<f4"), "visual": (self.visual_shape, "<f4")}
+        arrays: dict[str, tuple[tuple[int, ...], str]] = {
+            "audio": (self.audio_shape, "<f2"),
+            "visual": (self.visual_shape, "|u1"),
+        }
+        if self.sound:
+            arrays["sound"] = ((playable_length(self.audio_recipe),), "<i2")
+        return arrays
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def _of_environment(environment: Mapping[str, str]) -> Shard:
     for names in (_SLURM, _TORCHRUN):
         if not all(name in environment for name in names):
             continue
-        told = ", ".join(f"{name}={environment[name]}" for name in names)
+        variables = ", ".join(f"{name}={environment[name]}" for name in names)
         try:
             number, count = (int(environment[name]) for name in names)
             first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0)) if names is _SLURM else 0
@@ -65,8 +65,8 @@ def _of_environment(environment: Mapping[str, str]) -> Shard:
             if step < 1 or (number - first) % step:
                 raise ValueError("not a task of this array")
         except ValueError as error:
-            raise UsageError(f"--shard auto cannot use {told}", [str(error)]) from error
-        return _checked((number - first) // step + 1, count, f"--shard auto with {told}")
+            raise UsageError(f"--shard auto cannot use {variables}", [str(error)]) from error
+        return _checked((number - first) // step + 1, count, f"--shard auto with {variables}")
     raise UsageError(
         "--shard auto finds no variables of an array job",
         [f"neither {' and '.join(_SLURM)}", f"nor {' and '.join(_TORCHRUN)}"],

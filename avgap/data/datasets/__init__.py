@@ -1,4 +1,4 @@
-"""What a clip is, where each dataset keeps its clips, how they are decoded, and the cache."""
+"""Where each dataset keeps its clips: one function a dataset, from its folder to a `Listing`."""
 
 from __future__ import annotations
 

@@ -129,10 +129,10 @@ def _quotas(sizes: Sequence[int], total: int) -> list[int]:
     """Whole numbers in proportion to the sizes, adding up to total; zero for size zero alone."""
     cuts = np.round(np.cumsum([0, *sizes]) * (total / sum(sizes))).astype(int)
     quotas: list[int] = np.diff(cuts).tolist()
-    for place, size in enumerate(sizes):
-        if size and not quotas[place]:
+    for position, size in enumerate(sizes):
+        if size and not quotas[position]:
             quotas[quotas.index(max(quotas))] -= 1
-            quotas[place] = 1
+            quotas[position] = 1
     return quotas
 
 

@@ -1,8 +1,8 @@
 """The dataset `demo`: real handwritten digits as short films, each with the tones of its digit.
 
 Built in and without download: scikit-learn's digits (UCI, 8×8) are written once as media files,
-which are then read like any others. A fifth of the clips has its picture spoiled, and says so in
-the column `corrupt`, so that the truth about imbalance is known.
+which are then read like any others. A fifth of the clips has a corrupt picture, and says so in the
+column `corrupt`, so that the truth about imbalance is known.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PER_DIGIT = {"train": 90, "val": 15, "test": 25}
-SPOILED = 0.2  # share of the clips whose picture carries no digit
+CORRUPT = 0.2  # share of the clips whose picture carries no digit
 _SEED = 2025
 _SIZE = 64  # px
 _FPS = 10
@@ -42,7 +42,7 @@ class _Scene(NamedTuple):
     digit: int
     split: str
     image: NDArray[np.float64]
-    spoiled: bool
+    corrupt: bool
 
 
 def demo(root: Path) -> Listing:
@@ -67,8 +67,8 @@ def _generate(root: Path) -> None:
                 generator = np.random.default_rng([_SEED, number])
                 name = f"clips/{scene.id}.mp4"
                 _film(root / name, _pictures(scene, generator), _tones(scene.digit, generator))
-                corrupt = "visual:noise" if scene.spoiled else ""
-                lines.write(f"{scene.id},{scene.digit},{scene.split},{name},{corrupt}\n")
+                flag = "visual:noise" if scene.corrupt else ""
+                lines.write(f"{scene.id},{scene.digit},{scene.split},{name},{flag}\n")
                 bar.advance(lines=True)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -89,14 +89,14 @@ def _scenes() -> list[_Scene]:
                 image = digits.images[next(pool)] / 16
                 scenes.append(_Scene(f"{split}-{digit}-{number:02}", digit, split, image, False))
     strata = {scene.id: (scene.split, scene.digit) for scene in scenes}
-    spoiled = stratified(strata, SPOILED, _SEED, "demo")
-    return [scene._replace(spoiled=scene.id in spoiled) for scene in scenes]
+    corrupt = stratified(strata, CORRUPT, _SEED, "demo")
+    return [scene._replace(corrupt=scene.id in corrupt) for scene in scenes]
 
 
 def _pictures(scene: _Scene, generator: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
     """The frames (H, W, 3): a digit that drifts and changes its brightness, or noise alone."""
     size, moments = _SIZE, np.linspace(0, 1, _FPS * _SECONDS)
-    if scene.spoiled:
+    if scene.corrupt:
         for _ in moments:
             yield np.repeat(generator.integers(0, 256, (size, size, 1), np.uint8), 3, axis=2)
         return

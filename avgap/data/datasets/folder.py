@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from avgap.data.clip import MediaError, check_file, check_name
+from avgap.data.media.pictures import PICTURES
 from avgap.errors import InputError
 
 # Where a clip has several files, the first kind here that is more than a Git LFS pointer is taken.
 VIDEOS = (".flv", ".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
-PICTURES = (".jpg", ".jpeg", ".png")
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac")
 
 
@@ -35,20 +35,20 @@ def find_media(root: Path, key: Callable[[str], str | None] = lambda stem: stem)
     found: dict[str, dict[str, list[Path]]] = {
         kind: defaultdict(list) for kind in ("videos", "sounds", "pictures")
     }
-    for place, names in _walk(root):
+    for folder, names in _walk(root):
         pictures = False
         for name in sorted(names):
             stem, ending = os.path.splitext(name)  # noqa: PTH122 (a Path per file is slow)
             kind = _kind(ending.lower())
             pictures = pictures or kind == "pictures"
             if kind in ("videos", "sounds") and (known := key(stem)) is not None:
-                found[kind][known].append(Path(place, name))
-        if pictures and (known := key(Path(place).name)) is not None:
-            found["pictures"][known].append(Path(place))
+                found[kind][known].append(Path(folder, name))
+        if pictures and (known := key(Path(folder).name)) is not None:
+            found["pictures"][known].append(Path(folder))
     videos = {name: _best(paths, VIDEOS) for name, paths in found["videos"].items()}
-    for name, (folder, *_) in found["pictures"].items():
+    for name, folders in found["pictures"].items():
         if name not in videos or why_broken(videos[name]):
-            videos[name] = folder
+            videos[name] = folders[0]
     sounds = {name: _best(paths, SOUNDS) for name, paths in found["sounds"].items()}
     return Media(videos, sounds)
 
@@ -60,14 +60,14 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
         raise InputError(f"{error.filename} cannot be read", [error.strerror or str(error)])
 
     seen: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
-        about = os.stat(place)  # noqa: PTH116 (a Path per folder is slow)
+    for folder, inner, names in os.walk(root, onerror=refuse, followlinks=True):
+        about = os.stat(folder)  # noqa: PTH116 (a Path per folder is slow)
         if (about.st_dev, about.st_ino) in seen:
-            folders.clear()
+            inner.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield place, names
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        yield folder, names
 
 
 def why_broken(*paths: Path | None) -> str:
@@ -85,7 +85,7 @@ def why_broken(*paths: Path | None) -> str:
 
 
 def within(path: Path | None, root: Path) -> str:
-    """A file's place as a cache records it: relative to root, "" for none."""
+    """A file's path as a cache records it: relative to root, "" for none."""
     return "" if path is None else path.relative_to(root).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""Opening media files: what they hold, when each frame is shown, and why a file cannot be used.
+"""A media file, opened once: when each frame is shown, its packets, and why it cannot be used.
 
 Times are seconds from the first video frame on display (from the first sound where there is no
 video), whatever the container's clock starts at.
@@ -6,10 +6,11 @@ video), whatever the container's clock starts at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -28,7 +29,7 @@ CONTAINERS = (
 # Their headers declare a duration that does not come from counting what is there.
 _DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "avi", "wav", "flac"}
 TOLERANCE = 0.5  # s; annotations and sound tracks end a little off the last frame
-_KEPT = 16 << 20  # bytes of a video's packets that are kept for decoding
+_KEPT = 16 << 20  # bytes of a stream's packets that are kept for decoding
 
 
 class Timeline(NamedTuple):
@@ -49,9 +50,44 @@ class Timeline(NamedTuple):
     pixels: str
 
 
+@dataclass(frozen=True)
+class MediaFile:
+    """A media file that is open and was read through once, without decoding.
+
+    video, sound: its streams, None without one.
+    """
+
+    path: Path
+    timeline: Timeline
+    video: Any | None
+    sound: Any | None
+    _kept: dict[int, list[Any] | None]
+
+    @contextmanager
+    def packets(self, kind: Literal["video", "sound"]) -> Iterator[tuple[Any, Iterable[Any]]]:
+        """A stream that there is, and its packets in the order of decoding.
+
+        They are those of the one pass, or of the file read again where they were too many to keep.
+        """
+        stream = getattr(self, kind)
+        kept = self._kept[stream.index]
+        if kept is not None:
+            yield stream, kept
+            return
+        with _opened(self.path) as again:
+            stream = again.streams[stream.index]
+            yield stream, again.demux(stream)
+
+
 @contextmanager
-def open_media(path: Path) -> Iterator[Any]:
-    """Open a media file with PyAV. Raises MediaError with the reason, also for damage met later."""
+def open_media(path: Path) -> Iterator[MediaFile]:
+    """Open a media file and read it through. Raises MediaError, also for damage met later."""
+    with _opened(path) as container:
+        yield _scan(path, container)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     check_file(path)
     try:
         # An absolute path, so that no file name is taken for a protocol ("a:b.mp4").
@@ -67,7 +103,7 @@ def open_media(path: Path) -> Iterator[Any]:
         raise MediaError(f"damaged, or not a media file ({_first_words(error)})") from error
 
 
-def video_stream(container: Any) -> Any | None:
+def _video_stream(container: Any) -> Any | None:
     """The stream of moving pictures, passing over cover art; None where there is none."""
     cover = av.stream.Disposition.attached_pic
     moving = [s for s in container.streams.video if not s.disposition & cover]
@@ -77,39 +113,28 @@ def video_stream(container: Any) -> Any | None:
     return best if best in moving else next(iter(moving), None)
 
 
-def sound_stream(container: Any) -> Any | None:
-    """The sound track that players take; None where there is none."""
-    return container.streams.best("audio")
+def _scan(path: Path, container: Any) -> MediaFile:
+    """Read all packets of the video and of the sound that players take.
 
-
-def timeline(path: Path) -> Timeline:
-    """Read when everything is shown, without decoding. Raises MediaError: damaged, cut short."""
-    with open_media(path) as container:
-        return scan(container)[0]
-
-
-def scan(container: Any) -> tuple[Timeline, list[Any] | None]:
-    """The timeline of an open file, and the packets of its video in the order of decoding.
-
-    The packets are None where there are too many bytes of them to keep: read the file again.
     Raises MediaError: damaged, cut short.
     """
-    video, sound = video_stream(container), sound_stream(container)
+    video, sound = _video_stream(container), container.streams.best("audio")
+    streams = [stream for stream in (video, sound) if stream is not None]
     shown: list[float] = []
     keys: list[float] = []
     ends: dict[int, float] = {}
     starts: dict[int, float] = {}
-    kept: list[Any] | None = []
-    room = _KEPT
+    kept: dict[int, list[Any] | None] = {stream.index: [] for stream in streams}
+    room = {stream.index: _KEPT for stream in streams}
     # As floats: a fraction per packet costs as much as reading the packet.
-    tick = {s.index: float(s.time_base) for s in (video, sound) if s is not None}
-    for packet in _packets(container, [s for s in (video, sound) if s is not None]):
+    tick = {stream.index: float(stream.time_base) for stream in streams}
+    for packet in _packets(container, streams):
         index = packet.stream_index
-        if kept is not None and video is not None and index == video.index:
-            room -= packet.size
-            kept.append(packet)
-            if room < 0:
-                kept = None
+        if (packets := kept[index]) is not None:
+            room[index] -= packet.size
+            packets.append(packet)
+            if room[index] < 0:
+                kept[index] = None
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or packet.is_discard:
             continue
@@ -138,15 +163,15 @@ def scan(container: Any) -> tuple[Timeline, list[Any] | None]:
         "" if video is None else video.codec_context.name,
         "" if video is None else str(video.codec_context.pix_fmt or ""),
     )
-    return line, kept
+    return MediaFile(path, line, video, sound, kept)
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
-    """Raises MediaError for a packet of a stream that the file's header did not name."""
+    """Raises MediaError for a packet of a stream that the file's header did not declare."""
     try:
         yield from container.demux(streams)
     except IndexError as error:
-        raise MediaError("damaged: it holds more streams than it tells of") from error
+        raise MediaError("damaged: it holds more streams than it declares") from error
 
 
 def window(start: float | None, end: float | None, length: float, what: str) -> tuple[float, float]:

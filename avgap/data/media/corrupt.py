@@ -1,16 +1,13 @@
-"""Spoiling one modality of a known share of clips, so that the truth about imbalance is known."""
+"""Corrupting one modality of known clips, so that the truth about imbalance is known."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.data.clip import Clip
-from avgap.data.splitting import stratified
 from avgap.errors import UsageError
 from avgap.text import nearest
 
@@ -27,7 +24,7 @@ VARIANCE = 0.25  # share of the variance that pca25 keeps
 
 @dataclass(frozen=True)
 class Corruption:
-    """Which modality of which share of the clips is spoiled, and how.
+    """Which modality of which share of the clips is corrupted, and how.
 
     visual:noise   every pixel is drawn anew from 0…255, in each frame
     visual:blank   every pixel is 0
@@ -43,7 +40,7 @@ class Corruption:
 
     @property
     def flag(self) -> str:
-        """How a spoiled clip is marked in the column `corrupt`."""
+        """How a corrupt clip is marked in the column `corrupt`."""
         return f"{self.modality}:{self.kind}"
 
     @property
@@ -70,21 +67,12 @@ def parse(text: str) -> Corruption:
     meant = nearest(modality, KINDS) if modality not in KINDS else None
     hint = None if meant is None else f"{meant}:{rest}" if rest else f"{meant}:0.15"
     raise UsageError(
-        f"cannot spoil {text!r}", [f"expected {' or '.join(allowed)}, SHARE in (0, 1]"], hint
+        f"cannot corrupt {text!r}", [f"expected {' or '.join(allowed)}, SHARE in (0, 1]"], hint
     )
 
 
-def choose(clips: Sequence[Clip], corruption: Corruption, seed: int) -> set[str]:
-    """The ids to spoil: the share of every split and, as evenly as can be, of every class."""
-    chosen: set[str] = set()
-    for split in sorted({clip.split for clip in clips}):
-        strata = {clip.id: clip.label for clip in clips if clip.split == split}
-        chosen |= stratified(strata, corruption.share, seed, f"corrupt {split}")
-    return chosen
-
-
-def spoil_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
-    """The waveform (samples,) spoiled, before its spectrogram. Depends on the id and the seed."""
+def corrupt_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
+    """The waveform (samples,) corrupted, before its spectrogram. Depends on the id and the seed."""
     if kind == "silence":
         return np.zeros_like(wave)
     level = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
@@ -92,8 +80,8 @@ def spoil_sound(wave: Waveform, kind: str, id: str, seed: int) -> Waveform:
     return noise.astype(np.float32)
 
 
-def spoil_frames(frames: Frames, kind: str, id: str, seed: int) -> Frames:
-    """The frames (K, H, W, 3) spoiled; pca25 is left to `Components`. Depends on id and seed."""
+def corrupt_frames(frames: Frames, kind: str, id: str, seed: int) -> Frames:
+    """The frames (K, H, W, 3) corrupted; pca25 is left to `Components`. Depends on id and seed."""
     if kind == "blank":
         return np.zeros_like(frames)
     if kind == "noise":

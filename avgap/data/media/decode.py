@@ -16,8 +16,8 @@ import numpy as np
 
 from avgap.data.clip import Clip, MediaError
 from avgap.data.media import fingerprint
-from avgap.data.media.corrupt import Corruption, spoil_frames, spoil_sound
-from avgap.data.media.playback import playable
+from avgap.data.media.corrupt import Corruption, corrupt_frames, corrupt_sound
+from avgap.data.media.spectrogram import playable, spectrogram
 from avgap.settings import AudioRecipe, Embedding, FrameRecipe
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 120.0  # s per clip; damaged files were seen to spin for ever
 _RECYCLE = 1000  # clips per worker; what a library leaks goes with it
-_AHEAD = 8  # clips handed out per worker, so that what waits to be written stays bounded
+_QUEUED = 8  # clips handed out per worker, so that what waits to be written stays bounded
 _PRELOAD = "avgap.data.media.preload"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Job(NamedTuple):
-    """How a clip is decoded. corruption: of a clip that is to be spoiled."""
+    """How a clip is decoded. corruption: of a clip that is to be corrupted."""
 
     audio: AudioRecipe | Embedding
     frames: FrameRecipe | Embedding
@@ -55,30 +55,21 @@ class Decoded(NamedTuple):
 
 
 def decode(clip: Clip, job: Job) -> Decoded:
-    """Decode one clip, and spoil it where it is chosen. Raises MediaError with the reason."""
-    from avgap.data.media.sound import read_sound
-    from avgap.data.media.spectrogram import spectrogram
-
+    """Decode one clip, and corrupt it where it is chosen. Raises MediaError with the reason."""
     if clip.broken:
         raise MediaError(clip.broken)
     if clip.features is not None:
         return Decoded(*clip.features)
     if isinstance(job.audio, Embedding) or isinstance(job.frames, Embedding):
         raise MediaError("it has no embeddings")
-    source = clip.audio or clip.video
-    if source is None:
-        raise MediaError("neither a video nor an audio file is named")
     before = fingerprint.states(clip)
-    corruption = job.corruption
-    with _told(clip.video):
-        visual = _frames(clip, job.frames, job.decoder)
-    with _told(source):
-        wave = read_sound(source, job.audio.sample_rate, clip.start, clip.end)
+    visual, wave = _frames_and_sound(clip, job.frames, job.audio.sample_rate, job.decoder)
     seconds = wave.size / job.audio.sample_rate
+    corruption = job.corruption
     if corruption is not None and corruption.modality == "visual":
-        visual = spoil_frames(visual, corruption.kind, clip.id, job.seed)
+        visual = corrupt_frames(visual, corruption.kind, clip.id, job.seed)
     if corruption is not None and corruption.modality == "audio":
-        wave = spoil_sound(wave, corruption.kind, clip.id, job.seed)
+        wave = corrupt_sound(wave, corruption.kind, clip.id, job.seed)
     meta = {
         fingerprint.COLUMN: fingerprint.describe(clip, before),
         "seconds": f"{seconds:.3f}",
@@ -87,25 +78,50 @@ def decode(clip: Clip, job: Job) -> Decoded:
     return Decoded(spectrogram(wave, job.audio), visual, meta, sound)
 
 
+def _frames_and_sound(
+    clip: Clip, recipe: FrameRecipe, sample_rate: int, decoder: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Frames (K, H, W, 3) and waveform (samples,); a file of both is opened and read through once.
+
+    Raises MediaError that begins with the name of the file that it is about.
+    """
+    from avgap.data.media.container import open_media
+    from avgap.data.media.frames import read_frames, resize
+    from avgap.data.media.sound import read_sound, read_track
+
+    source = clip.audio or clip.video
+    if source is None:
+        raise MediaError("neither a video nor an audio file is named")
+    window = clip.start, clip.end
+    count, size = recipe.count, recipe.size
+    how = count, size, *window, decoder, recipe.sampling
+    wave = None
+    with _naming(clip.video):
+        if clip.image is not None:
+            picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
+            visual = np.repeat(picture[None], count, axis=0)
+        elif clip.video is None:
+            raise MediaError("no video is named")
+        elif clip.video.is_dir():
+            visual = read_frames(clip.video, *how)
+        else:
+            with open_media(clip.video) as film:
+                visual = read_frames(film, *how)
+                if clip.audio is None:
+                    wave = read_track(film, sample_rate, *window)
+    if wave is None:
+        with _naming(source):
+            wave = read_sound(source, sample_rate, *window)
+    return visual, wave
+
+
 @contextmanager
-def _told(path: Path | None) -> Iterator[None]:
+def _naming(path: Path | None) -> Iterator[None]:
     """Let a reason begin with the name of the file that it is about, as `why_broken` does."""
     try:
         yield
     except MediaError as error:
         raise MediaError(f"{path.name}: {error}" if path else str(error)) from error
-
-
-def _frames(clip: Clip, recipe: FrameRecipe, decoder: str) -> NDArray[np.uint8]:
-    from avgap.data.media.frames import read_frames, resize
-
-    count, size, sampling = recipe.count, recipe.size, recipe.sampling
-    if clip.image is not None:
-        picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
-        return np.repeat(picture[None], count, axis=0)
-    if clip.video is None:
-        raise MediaError("no video is named")
-    return read_frames(clip.video, count, size, clip.start, clip.end, decoder, sampling)
 
 
 def decode_all(
@@ -114,37 +130,37 @@ def decode_all(
     workers: int,
     time_limit: float = TIME_LIMIT,
     *,
-    spoiled: Collection[str] = (),
+    corrupt: Collection[str] = (),
 ) -> Generator[tuple[int, Decoded | MediaError], None, None]:
     """Decode many clips in processes of their own; yields (index, arrays or reason) as they come.
 
     A clip that takes too long or takes its process down gives a reason, and the rest goes on.
-    spoiled: the ids of clips to which the job's corruption is done.
+    corrupt: the ids of the clips to which the job's corruption is done.
     """
     clean = job._replace(corruption=None)
     if all(clip.broken != "" or clip.features is not None for clip in clips):
-        yield from ((index, _at_once(clip, job)) for index, clip in enumerate(clips))
+        yield from ((index, _decoded_here(clip, job)) for index, clip in enumerate(clips))
         return
     from pebble import ProcessPool
 
-    with _one_thread_each():
+    with _one_thread_per_process():
         pool: Any = ProcessPool(
             max_workers=workers,
             max_tasks=_RECYCLE,
-            initializer=_start,
+            initializer=_prepare_worker,
             context=_context(),
         )
-        with _deaf_to_interruptions():
+        with _interruptions_blocked():
             pool.active  # noqa: B018 - asking starts the pool
         waiting = iter(range(len(clips)))
         running: dict[Any, int] = {}
         try:
             while True:
                 while (
-                    len(running) < workers * _AHEAD and (index := next(waiting, None)) is not None
+                    len(running) < workers * _QUEUED and (index := next(waiting, None)) is not None
                 ):
                     clip = clips[index]
-                    how = job if clip.id in spoiled else clean
+                    how = job if clip.id in corrupt else clean
                     future = pool.schedule(decode, (clip, how), timeout=time_limit)
                     running[future] = index
                 if not running:
@@ -158,7 +174,7 @@ def decode_all(
             pool.join()
 
 
-def _at_once(clip: Clip, job: Job) -> Decoded | MediaError:
+def _decoded_here(clip: Clip, job: Job) -> Decoded | MediaError:
     """What needs no decoding, in this process."""
     try:
         return decode(clip, job)
@@ -185,7 +201,7 @@ def _outcome(future: Any, time_limit: float) -> Decoded | MediaError:
     return decoded
 
 
-def _start() -> None:
+def _prepare_worker() -> None:
     """Prepare a worker: what decoders write to the streams never reaches the terminal."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -209,7 +225,7 @@ def _context() -> Any:
 
 
 @contextmanager
-def _deaf_to_interruptions() -> Iterator[None]:
+def _interruptions_blocked() -> Iterator[None]:
     """Threads and processes started within, and by those, leave Ctrl-C to this one to handle."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -226,7 +242,7 @@ def _deaf_to_interruptions() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def _one_thread_per_process() -> Iterator[None]:
     """Let processes started within use one thread per library; this one's settings come back."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))

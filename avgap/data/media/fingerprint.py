@@ -80,16 +80,16 @@ def changes(clips: Iterable[Clip], stored: Mapping[str, str]) -> list[str]:
     """
     lines = []
     for clip in clips:
-        for path, there in zip(paths(clip), parse(stored.get(clip.id, "")), strict=False):
+        for path, then in zip(paths(clip), parse(stored.get(clip.id, "")), strict=False):
             now = state(path)
-            if now == there.state:
+            if now == then.state:
                 continue
             if now.size < 0:
                 lines.append(f"{clip.id}: {path.name} is gone")
-            elif now.size != there.state.size:
-                sizes = f"{there.state.size:,} → {now.size:,} bytes"
+            elif now.size != then.state.size:
+                sizes = f"{then.state.size:,} → {now.size:,} bytes"
                 lines.append(f"{clip.id}: {path.name} changed, {sizes}")
-            elif content(path, now) != there.sha256:
+            elif content(path, now) != then.sha256:
                 lines.append(f"{clip.id}: {path.name} changed, {now.size:,} bytes as before")
     return lines
 

@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from avgap.data.clip import MediaError
-from avgap.data.media.container import TOLERANCE, Timeline, open_media, scan, video_stream, window
-from avgap.data.media.pictures import read_pictures, timeline_of
+from avgap.data.media.container import TOLERANCE, MediaFile, Timeline, window
+from avgap.data.media.pictures import picture_files, read_pictures, shown_at
 from avgap.data.media.sampling import SAME_TIME, choose
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _FORWARD_ONLY = {"flv"}
 
 
 def read_frames(
-    path: Path,
+    source: MediaFile | Path,
     count: int,
     size: int,
     start: float | None = None,
@@ -45,28 +45,25 @@ def read_frames(
     Which ones of the window from start to end (s from the first frame) `sampling.choose` says.
     Decoded at full size, then reduced with antialiasing, so that all decoders agree; the aspect is
     not kept. decord gives way to PyAV wherever it is not exact.
-    Raises MediaError: no video, damaged, cut short, a window outside the video.
+    Raises MediaError: no video, damaged, a window outside the video.
     """
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}; known: {', '.join(DECODERS)}")
-
-    def chosen(line: Timeline) -> list[int]:
-        if line.video_end is None:
-            raise MediaError("no video in it")
-        begin, stop = window(start, end, line.video_end, "video")
-        return choose(line.times, begin, stop, count, sampling)
-
-    if path.is_dir():
-        indices = chosen(timeline_of(path))
-        needed = sorted(set(indices))
-        pictures = read_pictures(path, needed)
+    files: list[Path] = []
+    if isinstance(source, Path):
+        files = picture_files(source)
+        times, length = shown_at(source, len(files))
     else:
-        with open_media(path) as container:
-            line, packets = scan(container)
-            indices = chosen(line)
-            needed = sorted(set(indices))
-            found = _by_decord(path, needed, line) if decoder != "pyav" else None
-            pictures = _by_pyav(path, needed, line, container, packets) if found is None else found
+        if source.timeline.video_end is None:
+            raise MediaError("no video in it")
+        times, length = source.timeline.times, source.timeline.video_end
+    indices = choose(times, *window(start, end, length, "video"), count, sampling)
+    needed = sorted(set(indices))
+    if isinstance(source, Path):
+        pictures = read_pictures([files[index] for index in needed])
+    else:
+        found = _by_decord(source, needed) if decoder != "pyav" else None
+        pictures = _by_pyav(source, needed) if found is None else found
     small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
     return np.stack([small[index] for index in indices])
 
@@ -81,12 +78,13 @@ def resize(picture: Frames, size: int) -> Frames:
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] | None:
+def _by_decord(film: MediaFile, indices: list[int]) -> list[Frames] | None:
     """Full-size frames at ascending indices; None where decord is absent or not to be trusted.
 
     It is trusted where it tells the same time for every frame as the container: an edit list, a
     stream it reads from the middle, or a wrong count all show there.
     """
+    line = film.timeline
     exact = (
         line.container in _EXACT_CONTAINERS
         and line.codec in _EXACT_CODECS
@@ -99,7 +97,7 @@ def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] |
     except (ImportError, OSError):
         return None
     try:
-        reader = decord.VideoReader(os.fspath(path), num_threads=1)
+        reader = decord.VideoReader(os.fspath(film.path), num_threads=1)
         times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
         same = len(times) == len(line.times) and np.allclose(
             times - times[0], line.times, rtol=0, atol=SAME_TIME
@@ -112,17 +110,10 @@ def _by_decord(path: Path, indices: list[int], line: Timeline) -> list[Frames] |
         return None
 
 
-def _by_pyav(
-    path: Path, indices: list[int], line: Timeline, container: Any, packets: list[Any] | None
-) -> list[Frames]:
-    """Full-size frames on display at the times of these ascending indices; one pass forward.
-
-    container, packets: the file as it is open, and what `scan` kept of it.
-    """
-    if packets is None:
-        with open_media(path) as again:
-            return _shown(indices, line, video_stream(again), again.demux(video_stream(again)))
-    return _shown(indices, line, video_stream(container), packets)
+def _by_pyav(film: MediaFile, indices: list[int]) -> list[Frames]:
+    """Full-size frames on display at the times of these ascending indices; one pass forward."""
+    with film.packets("video") as (stream, packets):
+        return _shown(indices, film.timeline, stream, packets)
 
 
 def _shown(indices: list[int], line: Timeline, stream: Any, packets: Iterable[Any]) -> list[Frames]:

@@ -1,4 +1,7 @@
-"""The front ends of sound: waveform → log spectrogram, by the recipes of the literature."""
+"""The front ends of sound: waveform → log spectrogram, by the recipes of the literature.
+
+And waveform → what is kept for the ear (`--keep-sound`), which the report plays beside it.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating[Any]]
 
+SOUND_RATE = 16000  # Hz, of the sound that is kept for the ear
 _FLOOR = 1e-7  # added before the logarithm; OGM-GE, dataset/CramedDataset.py
 _EPSILON = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy
 _LOWEST = 20.0  # Hz, where Kaldi's mel bands begin
@@ -47,6 +51,27 @@ def tiled(waveform: NDArray[Any], n_samples: int) -> NDArray[Any]:
     """The waveform repeated as often as needed and cut to n_samples, clipped to [−1, 1]."""
     whole: NDArray[np.float32] = np.tile(waveform, -(-n_samples // waveform.size))[:n_samples]
     return whole.clip(-1.0, 1.0).astype(np.float32)
+
+
+def playable_length(recipe: AudioRecipe) -> int:
+    """Samples that are kept of every clip for the ear: the recipe's seconds."""
+    return round(SOUND_RATE * recipe.seconds)
+
+
+def playable(waveform: Array, recipe: AudioRecipe) -> NDArray[np.int16]:
+    """A waveform (samples,) at the recipe's rate as int16 at 16 kHz, cut or followed by silence.
+
+    Not tiled as for the spectrogram: one hears the clip once.
+    """
+    import librosa
+
+    if recipe.sample_rate != SOUND_RATE:
+        waveform = librosa.resample(waveform, orig_sr=recipe.sample_rate, target_sr=SOUND_RATE)
+    length = playable_length(recipe)
+    heard = waveform[:length]
+    heard = np.pad(heard, (0, length - heard.size))
+    samples: NDArray[np.int16] = np.rint(heard.clip(-1, 1) * np.iinfo(np.int16).max).astype("<i2")
+    return samples
 
 
 def check_recipe(recipe: AudioRecipe) -> None:

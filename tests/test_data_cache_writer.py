@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from avgap.data.cache.clip_array import ClipArray
+from avgap.data.cache.writer import ClipArray
 
 
 def test_clips_are_read_back_as_they_were_put_in_any_order(tmp_path):

@@ -1,4 +1,4 @@
-"""Sound for the ear: kept as it was heard, at 16 kHz, and played by the report."""
+"""--keep-sound: kept as it was heard, at 16 kHz, through shards, and played by the report."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import wave
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
-from media import tone, write_dataset
+from media import write_dataset
 
 from avgap.data.cache.reader import open_cache
 from avgap.data.cache.shards import Shard
-from avgap.data.media.playback import RATE, length, playable
+from avgap.data.media.spectrogram import SOUND_RATE
 from avgap.errors import OutputError
 from avgap.merge import merge
 from avgap.prepare import prepare
@@ -29,20 +28,6 @@ def run(root: Path, output: Path, **options):
     return prepare("csv", root, output, **recipes, **{"keep_sound": True, **options})
 
 
-def test_a_clip_is_heard_once_and_then_silence():
-    heard = playable(tone(440, 0.5, 8000), AUDIO)
-    assert (heard.dtype, heard.shape) == (np.int16, (12000,))
-    assert length(AUDIO) == 12000
-    # Amplitude ½ of 32,767, and nothing after half a second.
-    assert np.abs(heard[1000:7000]).max() == pytest.approx(16384, rel=0.02)
-    assert not heard[8000:].any()
-    assert np.abs(np.fft.rfft(heard[:8000])).argmax() == 220  # 440 Hz in bins of 2 Hz
-
-
-def test_long_sound_is_cut():
-    assert playable(np.ones(80000, np.float32), AUDIO).tolist()[-1] == 32767
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("source"), {"train": 4, "test": 2})
@@ -55,7 +40,7 @@ def test_sound_is_kept_beside_the_arrays_and_changes_no_digest(source, tmp_path)
     assert open_cache(tmp_path / "a.h5").sound
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["train/sound"].shape == (made.sizes["train"], 12000)
-        assert file.attrs["sound_rate"] == RATE
+        assert file.attrs["sound_rate"] == SOUND_RATE
         assert "train/sound" not in h5py.File(tmp_path / "plain.h5")
     with pytest.raises(OutputError, match="answers another question"):
         run(source, tmp_path / "plain.h5")
@@ -78,4 +63,8 @@ def test_the_report_plays_it(source, tmp_path):
     kind, _, text = uri.partition(",")
     assert kind == "data:audio/wav;base64"
     with wave.open(io.BytesIO(base64.b64decode(text))) as file:
-        assert (file.getframerate(), file.getnframes(), file.getnchannels()) == (RATE, 12000, 1)
+        assert (file.getframerate(), file.getnframes(), file.getnchannels()) == (
+            SOUND_RATE,
+            12000,
+            1,
+        )
