@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from avgap.errors import UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
-from avgap.settings import Network, Running, Training, parameters
+from avgap.settings import Network, Running, Training, override, parameters
 from avgap.training import Stage, Trainee, distributed, make_optimizer, restore, train
 from avgap.training.device import (
     choose_device,
@@ -78,7 +78,7 @@ def augment_setting(asked: str, cache: Cache) -> str:
 
 def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
     """The settings with what `auto` and None stand for on this cache and device."""
-    return replace(
+    return override(
         settings,
         lr=settings.learning_rate,
         precision=choose_precision(settings.precision, device),
