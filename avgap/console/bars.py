@@ -160,11 +160,11 @@ def _cells(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
-    step = f" step {record['step']}" if record["step"] else ""
+    round_ = f" round {record['step']}" if record["step"] else ""
     accuracies = record["val"] or {}
     shown = " ".join(f"{m} {100 * v:.1f}" for m, v in accuracies.items()) or "none"
     return (
-        f"{record['phase']}{step} epoch {record['epoch']}: loss {record['loss']:.4f}, "
+        f"{record['phase']}{round_} epoch {record['epoch']}: loss {record['loss']:.4f}, "
         f"validation % {shown}, {record['samples_per_second']:,.0f} samples/s"
     )
 
