@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, get_type_hints
@@ -13,7 +14,20 @@ from typer.testing import CliRunner
 
 from avgap.cli import app, options
 from avgap.cli.options.made import Given
-from avgap.settings import Adaptive, Fit, Help, Inference, Running, Training, Within
+from avgap.evaluate import evaluate
+from avgap.gaps import gaps
+from avgap.prepare import prepare
+from avgap.settings import (
+    Adaptive,
+    Fit,
+    Help,
+    Inference,
+    Preparation,
+    Running,
+    Training,
+    Within,
+    parameters,
+)
 
 
 @dataclass(frozen=True)
@@ -116,3 +130,12 @@ def test_no_option_of_a_command_has_two_owners():
             for name in getattr(option, "param_decls", None) or ()
         ]
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings"), [(prepare, Preparation()), (gaps, Inference()), (evaluate, Inference())]
+)
+def test_python_users_have_the_same_defaults(stage, settings):
+    theirs = {n.removesuffix("_name"): p for n, p in inspect.signature(stage).parameters.items()}
+    wanted = parameters(settings)
+    assert {name: theirs[name].default for name in wanted} == wanted

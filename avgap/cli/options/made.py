@@ -105,7 +105,12 @@ def _source(parameter: inspect.Parameter) -> _Source | None:
     settings = parameter.annotation if given is None else given.settings
     if not is_dataclass(settings):
         return None
-    defaults = parameter.default if is_dataclass(parameter.default) else settings
+    defaults: Any = parameter.default if is_dataclass(parameter.default) else settings
+    return _made(settings, defaults, given)
+
+
+@functools.cache  # several commands take the same, and a help should not wait
+def _made(settings: Any, defaults: Any, given: Given | None) -> _Source:
     hints = get_type_hints(settings, include_extras=True)
     made = []
     for field in fields(settings):
