@@ -45,8 +45,7 @@ def adapt(
         raise UsageError(
             f"--gmm is one round with that mixture, --steps {adaptive.steps} asks for more"
         )
-    early.expect_files(checkpoint, gmm)
-    early.expect_training(cache, output, running)
+    early.expect_training([cache, checkpoint, gmm], output, running)
     from avgap.adapt import adapt as stage
 
     preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}

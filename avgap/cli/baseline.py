@@ -52,7 +52,7 @@ def baseline(
     console.setup(quiet=quiet)
     network = network.with_encoder(encoder)
     early.expect_method(method, set_ or ())
-    early.expect_training(cache, output, running, network)
+    early.expect_training([cache], output, running, network)
     from avgap.baseline import baseline as stage
 
     result = stage(

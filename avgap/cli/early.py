@@ -50,13 +50,16 @@ def expect_method(name: str, assignments: Sequence[str]) -> None:
 
 
 def expect_training(
-    cache: Path, output: Path, running: Running, network: Network | None = None
+    inputs: Sequence[Path | None],
+    output: Path,
+    running: Running,
+    network: Network | None = None,
 ) -> None:
     """Raise what keeps a training from its beginning. network: the one to build, if one is."""
     expect_device(running.device)
     for name in () if network is None else (network.audio_encoder, network.visual_encoder):
         expect_known("encoder", name, names.ENCODERS)
-    expect_files(cache)
+    expect_files(*inputs)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file, not a training folder", hint="another -o")
 

@@ -31,7 +31,7 @@ def warmup(
     """
     console.setup(quiet=quiet)
     network = network.with_encoder(encoder)
-    early.expect_training(cache, output, running, network)
+    early.expect_training([cache], output, running, network)
     from avgap.warmup import warmup as stage
 
     result = stage(

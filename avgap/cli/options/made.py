@@ -71,7 +71,8 @@ def from_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        command(**{name: source.take(values) for name, source in made.items()}, **values)
+        settings = {name: source.take(values) for name, source in made.items()}
+        command(**settings, **values)
 
     # Typer reads both of a command.
     run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
