@@ -37,7 +37,8 @@ def test_every_option_and_argument_says_what_it_is(command):
 
 def test_defaults_are_shown_where_they_are_not_plain():
     text = " ".join(call("adapt", "-h").stdout.split())
-    assert "Rounds of gaps, mixture, training; one with --gmm. [default: 4; x>=1]" in text
+    steps = "Rounds of gaps, mixture, training (the paper's S_adaptive); one with --gmm."
+    assert f"{steps} [default: 4; x>=1]" in text
     assert "[default: 10; x>=1]" in text
     assert "[default: (as in warm-up); x>=1]" in text
 
@@ -101,7 +102,7 @@ def test_a_line_that_cannot_be_read_is_told_with_what_was_meant(line, text):
         ),
         (
             "adapt cache.h5 -c run/warmup/checkpoint.pt -o a --gmm run/gmm.json --steps 3",
-            "--gmm is one step with that mixture, --steps 3 asks for more\n",
+            "--gmm is one round with that mixture, --steps 3 asks for more\n",
         ),
         (
             "report run -o r.txt",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 import torch
+import typer
 from media import write_video
 from sklearn.metrics import balanced_accuracy_score
 
-from avgap import figures, metrics, models
+from avgap import figures, metrics, models, settings
+from avgap.cli import options
+from avgap.cli.options.made import Given
 from avgap.data.cache.reader import open_cache
 from avgap.data.datasets import DATASETS
 from avgap.methods import Batch, registry
@@ -87,6 +91,28 @@ def test_the_metric_agrees_with_scikit_learn():
     prob, label = rng.dirichlet([1, 1, 1], 200), rng.integers(0, 3, 200)
     found = example("metric", metrics)["balanced_accuracy"](prob, label)
     assert found == pytest.approx(balanced_accuracy_score(label, prob.argmax(axis=1)))
+
+
+def test_the_option_is_one_of_every_command_that_trains():
+    names = example("option")
+    ((name, hint),) = names["__annotations__"].items()
+    field = (name, eval(hint, dict(vars(settings))), names[name])
+    Training = make_dataclass("Training", [field], bases=(settings.Training,), frozen=True)
+    training = Annotated[dict[str, Any], Given(Training, "as in warm-up")]
+    told = {}
+
+    def train(training) -> None:
+        told["training"] = training
+
+    for wanted, words, value in (
+        (Training, ["--nesterov"], Training(nesterov=True)),
+        (training, ["--no-nesterov"], {**dict.fromkeys(vars(Training())), "nesterov": False}),
+    ):
+        train.__annotations__["training"] = wanted
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.command()(options.from_settings(train))
+        app(words, standalone_mode=False)
+        assert told["training"] == value
 
 
 def test_the_figure_draws_what_it_is_given():

@@ -2,92 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import finished, given, suggest_evaluate
 from avgap.errors import UsageError
-from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Running, Training, parameters
-
-# Here `epochs` is a step's.
-_OF_TRAINING = parameters(Training()).keys() - {"epochs"}
+from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Rounds, Running
 
 
+@options.from_settings
 def adapt(
     ctx: typer.Context,
     cache: options.CacheFile,
     checkpoint: options.CheckpointFile,
     output: options.OutputFolder,
-    preset: options.Preset = "paper",
-    loss: options.AdaptLoss = "adaptive",
-    alpha: options.Alpha = Adaptive.alpha,
-    beta: options.Beta = Adaptive.beta,
-    gamma: options.Gamma = Adaptive.gamma,
-    anneal: options.Anneal = Adaptive.anneal,
-    weights: options.Weights = "posterior",
-    pull: options.Pull = "both",
-    keep_unimodal: options.KeepUnimodal = Adaptive.keep_unimodal,
-    unsupported: options.Unsupported = "keep",
-    steps: options.Steps = Adaptive.steps,
-    epochs: options.StepEpochs = Adaptive.epochs,
-    keep_optimizer: options.KeepOptimizer = False,
-    components: options.AdaptComponents = "2",
+    *,
+    rounds: Rounds,
     gmm: options.Gmm = None,
-    batch_size: options.SameBatchSize = None,
-    optimizer: options.SameOptimizer = None,
-    lr: options.SameLearningRate = None,
-    momentum: options.SameMomentum = None,
-    weight_decay: options.SameWeightDecay = None,
-    seed: options.SameSeed = None,
-    precision: options.SamePrecision = None,
-    augment: options.SameAugment = None,
-    lr_schedule: options.SameLrSchedule = None,
-    lr_step: options.SameLrStep = None,
-    lr_decay: options.SameLrDecay = None,
-    clip: options.SameClip = None,
-    tf32: options.SameTf32 = None,
-    sync_batchnorm: options.SameSyncBatchNorm = None,
-    log_test: options.SameLogTest = None,
-    device: options.Device = "auto",
-    resident: options.ResidentAt = "auto",
-    graph: options.Graph = "auto",
-    compile: options.Compile = "auto",
-    deterministic: options.Deterministic = False,
-    tensorboard: options.TensorBoard = False,
+    adaptive: Adaptive,
+    changes: options.Changes,
+    running: Running,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """⑤ Train with the adaptive loss.
 
-    Eq. 10, with gaps and mixture renewed at every step (Algorithm 1).
+    Eq. 10, with gaps and mixture renewed in every round (Algorithm 1).
 
     \b
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
     avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/best --preset best
     """
     console.setup(quiet=quiet)
-    _control(ctx, loss)
+    _control(ctx, adaptive.loss)
     if gmm is not None and given(ctx, "components"):
         raise UsageError("--gmm is a mixture already, --components fits one: choose one")
-    if gmm is not None and steps != 1 and given(ctx, "steps"):
-        raise UsageError(f"--gmm is one step with that mixture, --steps {steps} asks for more")
+    if gmm is not None and adaptive.steps != 1 and given(ctx, "steps"):
+        raise UsageError(
+            f"--gmm is one round with that mixture, --steps {adaptive.steps} asks for more"
+        )
+    early.expect_training([cache, checkpoint, gmm], output, running)
     from avgap.adapt import adapt as stage
 
-    changes = {n: v for n, v in ctx.params.items() if n in _OF_TRAINING}
-    values = {name: ctx.params[name] for name in parameters(Adaptive())}
-    values |= {n: value for n, value in PRESETS[preset].items() if not given(ctx, n)}
-    settings = Adaptive(**values)
+    preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}
     result = stage(
         cache,
         checkpoint,
         output,
-        settings=settings,
+        settings=replace(adaptive, **preset),
         changes=changes,
         gmm=gmm,
-        fit=Fit(components if components == "auto" else int(components)),
-        running=Running(device, resident, graph, compile, deterministic, tensorboard),
+        fit=Fit(rounds.components),
+        running=running,
         force=force,
     )
     console.result("", result.as_dict(), as_json=as_json)

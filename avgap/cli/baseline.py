@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import finished, suggest_evaluate
-from avgap.cli.scratch import FromScratch, from_scratch
-from avgap.settings import BASELINE_EPOCHS
+from avgap.settings import BASELINE, Network, Running, Training
 
 
 def _list(asked: bool) -> None:
@@ -22,12 +20,12 @@ def _list(asked: bool) -> None:
         raise typer.Exit
 
 
-@from_scratch
+@options.from_settings
 def baseline(
     method: options.MethodName,
     cache: options.CacheFile,
     output: options.OutputFolder,
-    training: FromScratch,
+    *,
     set_: options.Assignments = None,
     listing: Annotated[
         bool,
@@ -35,7 +33,10 @@ def baseline(
             "--list", is_eager=True, callback=_list, help="Every method's settings, and end."
         ),
     ] = False,
-    epochs: options.Epochs = BASELINE_EPOCHS,
+    encoder: options.Encoder = None,
+    network: Network,
+    training: Training = BASELINE,
+    running: Running,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -49,6 +50,9 @@ def baseline(
     avgap baseline --list
     """
     console.setup(quiet=quiet)
+    network = network.with_encoder(encoder)
+    early.expect_method(method, set_ or ())
+    early.expect_training([cache], output, running, network)
     from avgap.baseline import baseline as stage
 
     result = stage(
@@ -56,9 +60,9 @@ def baseline(
         cache,
         output,
         assignments=set_ or (),
-        network=training.network,
-        settings=replace(training.settings, epochs=epochs),
-        running=training.running,
+        network=network,
+        settings=training,
+        running=running,
         force=force,
     )
     console.result("", result.as_dict(), as_json=as_json)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
 from avgap.errors import UsageError
-from avgap.settings import INFERENCE_BATCH_SIZE
+from avgap.settings import Inference
 
 
+@options.from_settings
 def evaluate(
     cache: options.CacheFile,
     checkpoint: options.CheckpointFile,
     output: options.OutputOrStdout,
+    *,
     split: options.Split = "test",
     save_predictions: options.SavePredictions = None,
-    batch_size: options.InferenceBatchSize = INFERENCE_BATCH_SIZE,
-    precision: options.Precision = "fp32",
-    device: options.Device = "auto",
+    inference: Inference,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -33,6 +33,10 @@ def evaluate(
     one_result(output, as_json)
     if save_predictions is not None and str(save_predictions) == STDOUT:
         raise UsageError("--save-predictions writes a file", hint="--save-predictions FILE.h5")
+    early.expect_device(inference.device)
+    early.expect_files(cache, checkpoint)
+    early.expect_name(output, "metrics")
+    early.expect_name(save_predictions, "gaps")
     from avgap.evaluate import evaluate as stage
 
     result = stage(
@@ -41,9 +45,9 @@ def evaluate(
         output,
         split=split,
         predictions=save_predictions,
-        batch_size=batch_size,
-        precision=precision,
-        device_name=device,
+        batch_size=inference.batch_size,
+        precision=inference.precision,
+        device_name=inference.device,
         force=force,
     )
     if output == STDOUT:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import STDOUT, command_line, finished, one_result
 from avgap.errors import UsageError
 from avgap.settings import Fit
@@ -15,16 +15,12 @@ from avgap.settings import Fit
 _OF_TRAINING = ("cache", "checkpoint")
 
 
+@options.from_settings
 def fitgmm(
     gaps: options.GapsFiles,
     output: options.OutputOrStdout,
-    components: options.Components = "2",
-    bootstrap: options.Bootstrap = Fit.bootstrap,
-    n_init: options.NInit = Fit.n_init,
-    tol: options.Tol = Fit.tol,
-    reg_covar: options.RegCovar = Fit.reg_covar,
-    max_iter: options.MaxIter = Fit.max_iter,
-    seed: options.Seed = Fit.seed,
+    *,
+    settings: Fit,
     plot: options.Plot = None,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -41,12 +37,13 @@ def fitgmm(
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
+    if settings.bootstrap == 1:
+        raise UsageError("one resample has no spread", hint="--bootstrap 200")
+    early.expect_gaps(gaps)
+    early.expect_name(output, "gmm")
+    early.expect_figure(plot)
     from avgap.fitgmm import fitgmm as stage
 
-    if bootstrap == 1:
-        raise UsageError("one resample has no spread", hint="--bootstrap 200")
-    number = components if components == "auto" else int(components)
-    settings = Fit(number, n_init, tol, reg_covar, max_iter, seed, bootstrap)
     result = stage(gaps, output, settings, plot=plot, force=force)
     if output == STDOUT:
         console.artifact(result.text)

@@ -7,25 +7,25 @@ from pathlib import Path
 import typer
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import STDOUT, command_line, finished, given, one_result
 from avgap.errors import UsageError
-from avgap.settings import INFERENCE_BATCH_SIZE
+from avgap.settings import Inference
 
 _WAYS = ("avgap gaps CACHE --checkpoint FILE -o GAPS", "avgap gaps --predictions FILE -o GAPS")
 
 
+@options.from_settings
 def gaps(
     ctx: typer.Context,
     output: options.OutputOrStdout,
+    *,
     cache: options.OptionalCache = None,
     checkpoint: options.OptionalCheckpoint = None,
     predictions: options.Predictions = None,
     split: options.Split = "train",
     logits: options.Logits = False,
-    batch_size: options.InferenceBatchSize = INFERENCE_BATCH_SIZE,
-    precision: options.Precision = "fp32",
-    device: options.Device = "auto",
+    inference: Inference,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -42,11 +42,10 @@ def gaps(
     """
     console.setup(quiet=quiet)
     one_result(output, as_json)
-    from avgap.artifact.gaps import gaps_as_csv
-    from avgap.mixture.verdict import histogram
-
     if predictions is not None:
         _alone(ctx, cache, checkpoint)
+        early.expect_scores(predictions)
+        early.expect_name(output, "gaps")
         from avgap.gaps import gaps_of_predictions
 
         result = gaps_of_predictions(predictions, output, logits=logits, force=force)
@@ -54,6 +53,9 @@ def gaps(
         lacking = [n for n, v in (("CACHE", cache), ("--checkpoint", checkpoint)) if v is None]
         raise UsageError(f"gaps needs {' and '.join(lacking)}, or --predictions", _WAYS)
     else:
+        early.expect_device(inference.device)
+        early.expect_files(cache, checkpoint)
+        early.expect_name(output, "gaps")
         from avgap.gaps import gaps as stage
 
         result = stage(
@@ -62,11 +64,14 @@ def gaps(
             output,
             split=split,
             logits=logits,
-            batch_size=batch_size,
-            precision=precision,
-            device_name=device,
+            batch_size=inference.batch_size,
+            precision=inference.precision,
+            device_name=inference.device,
             force=force,
         )
+    from avgap.artifact.gaps import gaps_as_csv
+    from avgap.mixture.verdict import histogram
+
     if output == STDOUT:
         console.artifact(gaps_as_csv(result.table))
         return

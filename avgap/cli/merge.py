@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import command_line, finished
 
 
@@ -24,6 +24,8 @@ def merge(
     avgap merge shards -o cache.h5
     """
     console.setup(quiet=quiet)
+    early.expect_there(*shards)
+    early.expect_name(output, "cache")
     from avgap.merge import merge as stage
 
     result = stage(shards, output, force=force)

@@ -5,37 +5,30 @@ from __future__ import annotations
 import os
 
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, names, options
 from avgap.cli.common import command_line, finished
-from avgap.settings import AUDIO_RECIPES, FrameRecipe, override
+from avgap.settings import (
+    AUDIO_RECIPES,
+    AudioRecipe,
+    FrameRecipe,
+    Preparation,
+    override,
+    parameters,
+)
 
 
+@options.from_settings
 def prepare(
     dataset: options.Dataset,
     root: options.Root,
     output: options.OutputFile,
+    *,
     splits: options.Splits = None,
-    split_by: options.SplitBy = None,
-    val_fraction: options.ValFraction = 0.1,
-    leaks: options.Leaks = "keep",
-    window: options.Window = "event",
-    corrupt: options.Corrupt = None,
-    frames: options.Frames = FrameRecipe.count,
-    sampling: options.Sampling = FrameRecipe.sampling,
-    frame_size: options.FrameSize = FrameRecipe.size,
-    audio_recipe: options.AudioRecipeName = "ogm",
-    sample_rate: options.SampleRate = None,
-    seconds: options.Seconds = None,
-    n_fft: options.NFft = None,
-    hop_length: options.HopLength = None,
-    mels: options.Mels = None,
-    decoder: options.Decoder = "auto",
-    workers: options.Workers = None,
+    preparation: Preparation,
+    frames: FrameRecipe,
+    audio_recipe: options.AudioRecipeName = AudioRecipe.name,
+    audio: options.AudioChanges,
     shard: options.Shard = None,
-    keep_sound: options.KeepSound = False,
-    allow_missing: options.AllowMissing = 0,
-    limit: options.Limit = None,
-    seed: options.Seed = 0,
     dry_run: options.DryRun = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -53,40 +46,25 @@ def prepare(
     avgap prepare embeddings features.npz -o cache.h5
     """
     console.setup(quiet=quiet)
+    early.expect_known("dataset", dataset, names.DATASETS)
+    early.expect_known("audio recipe", audio_recipe, AUDIO_RECIPES)
+    early.expect_root(dataset, root)
+    early.expect_there(*([] if splits is None else [splits]))
+    early.expect_name(output, "cache")
     from avgap.data.cache.shards import parse as parse_shard
-    from avgap.errors import unknown
     from avgap.prepare import prepare as stage
 
-    if audio_recipe not in AUDIO_RECIPES:
-        raise unknown("audio recipe", audio_recipe, AUDIO_RECIPES)
-    changes = {
-        "sample_rate": sample_rate,
-        "seconds": seconds,
-        "n_fft": n_fft,
-        "hop_length": hop_length,
-        "mels": mels,
-    }
     result = stage(
         dataset,
         root,
         output,
-        audio=override(AUDIO_RECIPES[audio_recipe], **changes),
-        frames=FrameRecipe(frames, frame_size, sampling),
-        decoder=decoder,
-        val_fraction=val_fraction,
-        corrupt=corrupt,
-        seed=seed,
+        audio=override(AUDIO_RECIPES[audio_recipe], **audio),
+        frames=frames,
         splits=splits,
-        split_by=split_by,
-        leaks=leaks,
-        window=window,
-        limit=limit,
-        allow_missing=allow_missing,
-        workers=workers,
         shard=None if shard is None else parse_shard(shard, os.environ),
-        keep_sound=keep_sound,
-        force=force,
         dry_run=dry_run,
+        force=force,
+        **parameters(preparation),
     )
     console.result(result.table(), result.as_dict(), as_json=as_json)
     for line in result.notices():

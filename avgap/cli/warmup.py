@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from avgap import console
-from avgap.cli import options
+from avgap.cli import early, options
 from avgap.cli.common import command_line, finished
-from avgap.cli.scratch import FromScratch, from_scratch
-from avgap.settings import Training
+from avgap.settings import Network, Running, Training, Warmup
 
 
-@from_scratch
+@options.from_settings
 def warmup(
     cache: options.CacheFile,
     output: options.OutputFolder,
-    training: FromScratch,
-    epochs: options.Epochs = Training.epochs,
-    loss: options.WarmupLoss = "joint",
+    *,
+    phase: Warmup,
+    encoder: options.Encoder = None,
+    network: Network,
+    training: Training,
+    running: Running,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -30,15 +30,17 @@ def warmup(
     avgap warmup cache.h5 -o run/warmup --epochs 30
     """
     console.setup(quiet=quiet)
+    network = network.with_encoder(encoder)
+    early.expect_training([cache], output, running, network)
     from avgap.warmup import warmup as stage
 
     result = stage(
         cache,
         output,
-        loss=loss,
-        network=training.network,
-        settings=replace(training.settings, epochs=epochs),
-        running=training.running,
+        loss=phase.loss,
+        network=network,
+        settings=training,
+        running=running,
         force=force,
     )
     console.result("", result.as_dict(), as_json=as_json)

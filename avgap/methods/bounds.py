@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
+from avgap.settings import Within
 
-class Within(NamedTuple):
-    """From the least to the most, both included."""
-
-    least: float
-    most: float = math.inf
-
-    def __str__(self) -> str:
-        return f"from {self.least:g}" + (f" to {self.most:g}" if self.most < math.inf else "")
-
+__all__ = ["Count", "EpochNumber", "NotNegative", "Share", "Within"]
 
 NotNegative = Annotated[float, Within(0)]
 Share = Annotated[float, Within(0, 1)]

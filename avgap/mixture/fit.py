@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class FitResult:
 
 def fit_mixture(
     gap: ArrayLike,
-    components: int | str = _DEFAULT.components,
+    components: Literal[1, 2, 3, "auto"] = _DEFAULT.components,
     *,
     n_init: int = _DEFAULT.n_init,
     tol: float = _DEFAULT.tol,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from avgap.errors import UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
-from avgap.settings import Network, Running, Training, parameters
+from avgap.settings import Network, Running, Training, override, parameters
 from avgap.training import TrainSetup, TrainState, distributed, make_optimizer, restore, train
 from avgap.training.device import (
     choose_device,
@@ -205,7 +205,7 @@ def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
         raise UsageError("embeddings cannot be cropped or mirrored", hint="--augment off")
     if augment == "auto":  # as the dataset says: off where mirroring changes the meaning
         augment = "on" if cache.augment else "off"
-    return replace(
+    return override(
         settings,
         lr=settings.learning_rate,
         precision=choose_precision(settings.precision, device),

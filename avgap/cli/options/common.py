@@ -1,4 +1,4 @@
-"""Arguments, and the options that many commands share."""
+"""Arguments, and the options that are no setting: files, what is shown, what is replaced."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-# The panels of a command's help.
-OUT, RUN, TRAIN, FRONT = "Output", "Where and how it runs", "Training", "Front end"
+from avgap.cli.names import DATASETS, ENCODERS, METHODS, either
+from avgap.settings import AUDIO_RECIPES
+
+OUT = "Output"  # a panel of a command's help
 
 Dataset = Annotated[
     str,
     Argument(
         metavar="DATASET",
-        help="csv, cremad, ave, kinetics-sounds, vggsound, avdigits, demo or embeddings.",
+        help=f"{either(DATASETS)}.",
         show_default=False,
     ),
 ]
@@ -25,6 +27,10 @@ Root = Annotated[
         help="Where the dataset lies (csv: the table itself; embeddings: the file).",
         show_default=False,
     ),
+]
+MethodName = Annotated[
+    str,
+    Argument(metavar="METHOD", help=f"{either(tuple(METHODS))}.", show_default=False),
 ]
 CacheFile = Annotated[
     Path, Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False)
@@ -98,13 +104,50 @@ Predictions = Annotated[
     ),
 ]
 Split = Annotated[Literal["train", "val", "test"], Option(help="Which samples.")]
-Device = Annotated[
-    str, Option(envvar="AVGAP_DEVICE", help="auto, cpu, cuda or cuda:i.", rich_help_panel=RUN)
+Logits = Annotated[bool, Option("--logits", help="Store the logits, too; .h5 alone.")]
+SavePredictions = Annotated[
+    Path | None,
+    Option(
+        help="Write every sample's scores: .h5 with logits, or .csv.",
+        show_default=False,
+        rich_help_panel=OUT,
+    ),
 ]
-InferenceBatchSize = Annotated[
-    int, Option("--batch-size", min=1, help="Samples per forward pass.", rich_help_panel=RUN)
+Plot = Annotated[
+    Path | None,
+    Option(help="Draw Fig. 2 into a .png, .svg or .pdf.", show_default=False, rich_help_panel=OUT),
 ]
-Precision = Annotated[
-    Literal["auto", "fp32", "bf16"],
-    Option(help="auto: bf16 on a GPU that has it.", rich_help_panel=RUN),
+Gmm = Annotated[
+    Path | None, Option(help="One round with this mixture instead.", show_default=False)
 ]
+Encoder = Annotated[
+    str | None,
+    Option(help=f"Both encoders: {either(ENCODERS[:2])}; {either(ENCODERS[2:])} of embeddings."),
+]
+Assignments = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method; may be given again for others.",
+        show_default=False,
+    ),
+]
+Splits = Annotated[
+    Path | None,
+    Option(
+        help="Lists that set the splits: a folder as the peers publish it, or a CSV (id, split).",
+        show_default=False,
+    ),
+]
+AudioRecipeName = Annotated[str, Option("--audio-recipe", help=f"{', '.join(AUDIO_RECIPES)}.")]
+Shard = Annotated[
+    str | None,
+    Option(
+        "--shard",
+        metavar="I/N|auto",
+        help="Only share I of N, to merge; auto: of a Slurm array or torchrun.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, Option("--dry-run", help="List and check, decode nothing.")]
