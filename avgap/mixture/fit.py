@@ -49,7 +49,8 @@ def fit_mixture(
 
     components: 1, 2, 3 or "auto". n_init: starts of EM. tol: the gain in mean log-likelihood at
     which it stops. reg_covar: the floor of every variance. bootstrap: replicates for standard
-    errors and a p-value, 0 for none. Raises InputError: see fit.
+    errors and a p-value, 0 for none. Raises InputError: fewer different gaps than components, gaps
+    that are not numbers in [−1, 1].
     """
     settings = Fit(components, n_init, tol, reg_covar, max_iter, seed, bootstrap)
     return fit(np.asarray(gap, dtype=np.float64), settings)
