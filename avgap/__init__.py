@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from avgap.methods.adaptiveloss import AdaptiveLoss
     from avgap.mixture.fit import fit_mixture
     from avgap.mixture.model import Mixture
+    from avgap.mixture.result import FitResult
     from avgap.models.scores import modality_gap
 
 __all__ = [
     "AdaptiveLoss",
     "Cache",
+    "FitResult",
     "Gaps",
     "Mixture",
     "__version__",
@@ -32,6 +34,7 @@ __all__ = [
 _HOMES = {
     "AdaptiveLoss": "avgap.methods.adaptiveloss",
     "Cache": "avgap.data.cache.reader",
+    "FitResult": "avgap.mixture.result",
     "Gaps": "avgap.artifact.gaps",
     "Mixture": "avgap.mixture.model",
     "fit_mixture": "avgap.mixture.fit",
@@ -42,12 +45,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'avgap' has no attribute {name!r}")
-    from importlib import import_module
+# Hidden from type checkers, which would take any name for one of ours.
+if not TYPE_CHECKING:
 
-    return getattr(import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'avgap' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,8 @@ from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Question, Stamp
 from avgap.artifact.gapstream import Table, collect
 from avgap.artifact.gmm import mixture_digest, read_mixture
-from avgap.mixture.fit import FitResult, fit
+from avgap.mixture.fit import fit
+from avgap.mixture.result import FitResult
 from avgap.mixture.verdict import verdict_with_histogram
 from avgap.settings import Fit, parameters
 

@@ -1,4 +1,4 @@
-"""Where EM starts: splits, and one component more."""
+"""Where EM starts: partitions, and one component more."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from avgap.mixture.histogram import Bins
-from avgap.mixture.initial import halved, moments, starts
+from avgap.mixture.initial import moments, split_components, starts
 from avgap.mixture.model import Component, Mixture
 
 
-def test_starts_split_the_samples_in_two_and_are_as_many_as_asked():
+def test_starts_part_the_samples_in_two_and_are_as_many_as_asked():
     gap = np.random.default_rng(0).normal(0, 0.2, 200).clip(-1, 1)
-    splits = list(starts(Bins.of(gap), 2, 7))
-    assert len(splits) == 7
-    assert all(set(np.unique(split)) == {0, 1} for split in splits)
+    partitions = list(starts(Bins.of(gap), 2, 7))
+    assert len(partitions) == 7
+    assert all(set(np.unique(groups)) == {0, 1} for groups in partitions)
 
 
 def test_a_group_starts_with_its_moments():
@@ -25,9 +25,9 @@ def test_a_group_starts_with_its_moments():
     np.testing.assert_allclose(parts.variance, [[0.010001, 0.010001]])
 
 
-def test_a_halved_component_keeps_its_weight_mean_and_variance():
+def test_a_component_split_in_two_keeps_its_weight_mean_and_variance():
     mixture = Mixture(Component(0.75, 0.1, 0.04), Component(0.25, 0.6, 0.01))
-    parts = halved(mixture)
+    parts = split_components(mixture)
     assert parts.weight.shape == (6, 3)  # either component in three ways
     for row in range(3):  # the other stays as it is, and comes first
         assert parts.mean[row, 0] == 0.6

@@ -50,7 +50,7 @@ def test_bars_are_split_by_the_posterior():
 @pytest.mark.parametrize("width", [1, 0.3, 0.01, 1e-4, 1e-7, 0])
 def test_bins_are_few_and_hold_every_gap(width):
     gap = 0.3 + width * (np.random.default_rng(0).random(500) - 0.5)
-    edges = verdict.bins(gap)
+    edges = verdict.bin_edges(gap)
     assert len(edges) - 1 <= 24
     assert np.histogram(gap, edges)[0].sum() == 500
     assert (np.diff(edges) > 0).all()

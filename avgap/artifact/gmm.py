@@ -11,6 +11,7 @@ from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
 from avgap.errors import InputError
 from avgap.mixture.model import Mixture
+from avgap.mixture.result import Diagnostics, FitRecord
 
 # What a reader of a gmm.json may take for granted.
 _PROMISED = {
@@ -25,8 +26,8 @@ class GmmFile:
 
     mixture: Mixture
     stamp: Stamp
-    fit: dict[str, Any]
-    diagnostics: dict[str, Any]
+    fit: FitRecord
+    diagnostics: Diagnostics
 
 
 def read_mixture(path: str | Path) -> GmmFile:

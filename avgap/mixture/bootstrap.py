@@ -8,14 +8,15 @@ All replicates are fitted at once, on bins narrow against the narrowest componen
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr
 
-from avgap.mixture.em import Fits, Parts, em
+from avgap.mixture.em import Fits, Parameters, em
 from avgap.mixture.histogram import Bins, grouped
 from avgap.mixture.model import Component, Mixture
+from avgap.mixture.result import Bootstrap, StandardErrors
 from avgap.settings import Fit
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SEED = 2  # of the resampling, beside the seed of the fit
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # where a further component is started
 
 
-def bootstrap(bins: Bins, mixture: Mixture, fewer: Mixture | None, settings: Fit) -> dict[str, Any]:
+def bootstrap(bins: Bins, mixture: Mixture, fewer: Mixture | None, settings: Fit) -> Bootstrap:
     """Standard errors of every parameter, and the p-value of one component fewer.
 
     standard_errors: over settings.bootstrap resamples of the gaps, by role. p_value: the share of
@@ -54,11 +55,11 @@ def _binned(bins: Bins, edges: NDArray[np.float64]) -> Bins:
 
 def _standard_errors(
     bins: Bins, mixture: Mixture, settings: Fit, rng: np.random.Generator
-) -> dict[str, dict[str, float]]:
+) -> dict[str, StandardErrors]:
     counts = rng.multinomial(bins.n, bins.count / bins.n, settings.bootstrap).astype(np.float64)
-    start = Parts.of(*mixture.components.values(), repeat=settings.bootstrap)
-    parts = _followed(bins, start, settings, counts).parts
-    columns = zip(mixture.components, parts.weight.T, parts.mean.T, parts.variance.T, strict=True)
+    start = Parameters.of(*mixture.components.values(), repeat=settings.bootstrap)
+    found = _run_em(bins, start, settings, counts).parameters
+    columns = zip(mixture.components, found.weight.T, found.mean.T, found.variance.T, strict=True)
     return {
         role: {
             "weight": float(weight.std(ddof=1)) if len(mixture.components) > 1 else 0.0,
@@ -92,14 +93,17 @@ def _ratio(
 ) -> NDArray[np.float64]:
     """Twice the gain in log-likelihood by one component more, for R rows of counts, (R,)."""
     rows = len(counts)
-    small = _followed(bins, Parts.of(*fewer.components.values(), repeat=rows), settings, counts)
-    begun = [list(mixture.components.values())] + [
+    small = _run_em(bins, Parameters.of(*fewer.components.values(), repeat=rows), settings, counts)
+    # Several starts, as the fit itself has: from one alone the gain under the null would be too
+    # small, and p with it.
+    initial = [list(mixture.components.values())] + [
         _with_one_more(fewer, level, bins) for level in _QUANTILES
     ]
     gains = []
-    for components in begun:
-        large = _followed(bins, Parts.of(*components, repeat=rows), settings, counts)
-        collapsed = (large.parts.variance < 2 * settings.reg_covar).any(axis=1)
+    for components in initial:
+        large = _run_em(bins, Parameters.of(*components, repeat=rows), settings, counts)
+        # A spike on a few resampled values has no bound of likelihood; the fit itself rejects it.
+        collapsed = (large.parameters.variance < 2 * settings.reg_covar).any(axis=1)
         gain = 2 * counts.sum(1) * (large.log_likelihood - small.log_likelihood)
         gains.append(np.where(collapsed, 0.0, gain))
     return np.asarray(np.max(gains, axis=0))
@@ -114,7 +118,7 @@ def _with_one_more(fewer: Mixture, level: float, bins: Bins) -> list[Component]:
     return [*parts, Component(0.2, place, variance)]
 
 
-def _followed(bins: Bins, start: Parts, settings: Fit, counts: NDArray[np.float64]) -> Fits:
+def _run_em(bins: Bins, start: Parameters, settings: Fit, counts: NDArray[np.float64]) -> Fits:
     return em(
         bins,
         start,

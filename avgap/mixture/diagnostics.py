@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avgap.mixture import verdict
 from avgap.mixture.dip import DIP_P_NEEDED, MAX_SAMPLES, dip_test
 from avgap.mixture.model import Component, Mixture
+from avgap.mixture.result import Diagnostics, FitRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,20 +27,17 @@ _GRID = 201  # points between two means at which the least density is looked for
 
 
 def diagnose(
-    bins: Bins, mixture: Mixture, fit: Mapping[str, Any], bics: Mapping[int, float]
-) -> dict[str, Any]:
+    bins: Bins, mixture: Mixture, fit: FitRecord, bics: Mapping[int, float]
+) -> Diagnostics:
     """What a mixture fitted to binned gaps is worth: numbers, and warnings in plain sentences.
 
-    fit: n_samples, n_iter, converged, reg_covar. bics: see bic, of this number of components and
-    of every smaller one. separation: see Mixture. delta_bic: the best BIC of fewer components less
-    this one's; 0 of one. dip_p: see unimodality. overlap: the expected share of samples put on the
-    wrong side of balanced and imbalanced. valley_p, contradiction, supported: see there.
-    separation_alone: supported, though neither the dip test nor a valley says so.
+    fit: of it n_samples, n_iter, converged and reg_covar. bics: see bic, of this number of
+    components and of every smaller one. `bootstrap` is left None.
     """
     k, w = len(mixture.components), mixture.posterior(bins.value)
-    dip_p, valley = dip_test(ordered(bins)).p, valley_p(bins, mixture)
+    dip_p, valley = dip_test(order_statistics(bins)).p, valley_p(bins, mixture)
     good = supported(mixture, bics, dip_p, bins.n)
-    diagnostics = {
+    diagnostics: Diagnostics = {
         "separation": mixture.separation,
         "bic": [bics[number] for number in sorted(bics)],
         "delta_bic": delta_bic(bics, k),
@@ -52,13 +50,16 @@ def diagnose(
             good and k > 1 and dip_p >= DIP_P_NEEDED and valley >= VALLEY_P_NEEDED
         ),
         "imbalanced_share": bins.mean_of(w),
+        "warnings": [],
+        "bootstrap": None,
     }
-    return {**diagnostics, "warnings": _warnings(mixture, fit, diagnostics)}
+    diagnostics["warnings"] = _warnings(mixture, fit, diagnostics)
+    return diagnostics
 
 
-def bic(mixture: Mixture, fit: Mapping[str, Any], n: int) -> float:
+def bic(mixture: Mixture, fit: FitRecord) -> float:
     """The Bayesian information criterion, (3k − 1) log N − 2 log L; smaller is better."""
-    parameters = 3 * len(mixture.components) - 1
+    n, parameters = fit["n_samples"], 3 * len(mixture.components) - 1
     return float(parameters * math.log(n) - 2 * n * fit["log_likelihood"])
 
 
@@ -83,9 +84,11 @@ def supported(mixture: Mixture, bics: Mapping[int, float], dip_p: float, n: int)
     return enough and apart and delta_bic(bics, k) > DELTA_BIC_NEEDED
 
 
-def choose(bins: Bins, mixtures: Mapping[int, Mixture], bics: Mapping[int, float]) -> int:
+def select_components(
+    bins: Bins, mixtures: Mapping[int, Mixture], bics: Mapping[int, float]
+) -> int:
     """The number of components of lowest BIC among those that are supported."""
-    dip_p = dip_test(ordered(bins)).p
+    dip_p = dip_test(order_statistics(bins)).p
     good = [k for k, m in mixtures.items() if supported(m, bics, dip_p, bins.n)]
     return min(good, key=lambda k: bics[k])
 
@@ -111,6 +114,8 @@ def _valley(bins: Bins, mixture: Mixture, leaning: Component) -> float:
     if half <= 0:
         return 1.0
     edges = grid[lowest] + half * np.array([-3, -1, 1, 3])
+    # Windows of one width: under one peak the density at the middle is at least the lesser of the
+    # outer ones', so the count in the middle is at least Binomial(middle + emptier, ½).
     left, middle, right = np.histogram(bins.value, edges, weights=bins.count)[0]
     emptier = min(left, right)
     return float(binom.cdf(middle, middle + emptier, 0.5))
@@ -129,7 +134,7 @@ def contradiction(bins: Bins, posterior: NDArray[np.float64]) -> float:
     return float((called_below + balanced_above).min()) / bins.n
 
 
-def ordered(bins: Bins) -> NDArray[np.float64]:
+def order_statistics(bins: Bins) -> NDArray[np.float64]:
     """The gaps in order, at most MAX_SAMPLES of them: evenly spaced, and evenly within a bin."""
     if bins.n == len(bins.value):
         return bins.value
@@ -138,14 +143,12 @@ def ordered(bins: Bins) -> NDArray[np.float64]:
     return np.interp(ranks, below, bins.value)
 
 
-def _warnings(
-    mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
-) -> list[str]:
+def _warnings(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -> list[str]:
     lines = [*_about_support(mixture, fit, diagnostics), *_about_roles(mixture)]
     for role, component in mixture.components.items():
         if at_floor(component, fit["reg_covar"]):
             lines.append(
-                f"the {verdict.spoken(role)} component has collapsed to the variance floor "
+                f"the {verdict.role_name(role)} component has collapsed to the variance floor "
                 f"at {component.mean:.4f}"
             )
     if diagnostics["contradiction"] > 0.01:
@@ -158,9 +161,7 @@ def _warnings(
     return lines
 
 
-def _about_support(
-    mixture: Mixture, fit: Mapping[str, Any], diagnostics: Mapping[str, Any]
-) -> list[str]:
+def _about_support(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -> list[str]:
     if diagnostics["separation_alone"]:
         return [
             f"there is no clear valley between the groups (p = {diagnostics['valley_p']:.2g}): "
@@ -168,7 +169,7 @@ def _about_support(
         ]
     if diagnostics["supported"]:
         return []
-    count, n = verdict.NUMBERS[len(mixture.components)], fit["n_samples"]
+    count, n = verdict.COUNT_WORDS[len(mixture.components)], fit["n_samples"]
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:
         why = (
@@ -178,7 +179,7 @@ def _about_support(
         return [f"{count} components are not supported by these gaps ({why})"]
     return [
         f"{count} components are not supported by these gaps "
-        f"({verdict.evidence(diagnostics)}): they may well be "
+        f"({verdict.key_diagnostics(diagnostics)}): they may well be "
         + ("one peak" if len(mixture.components) == 2 else "fewer groups")
     ]
 
@@ -187,10 +188,10 @@ def _about_roles(mixture: Mixture) -> list[str]:
     lines = []
     for role, component in mixture.leaning.items():
         if abs(component.mean) < abs(mixture.balanced.mean):
+            name = verdict.role_name(role)
             lines.append(
-                f"the {verdict.spoken(role)} component is the wide one, not the one farther from "
-                f"zero (means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} "
-                f"{verdict.spoken(role)})"
+                f"the {name} component is the wide one, not the one farther from zero "
+                f"(means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} {name})"
             )
     wide = mixture.imbalanced
     if wide is not None and abs(wide.mean - mixture.balanced.mean) < wide.std:

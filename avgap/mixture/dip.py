@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 MAX_SAMPLES = 4096
-_SIEVES = 6  # each leaves about half of the points to the loop in Python
+_SIEVES = 6  # each leaves about half of the points to the loop of _hull in Python
 DIP_P_NEEDED = 0.05  # a p-value below speaks for more than one peak
 P_FLOOR = 0.001  # the table ends here; a smaller p-value is reported as this one
 
@@ -39,11 +39,10 @@ _NULL = {
 
 
 class DipTest(NamedTuple):
-    """The dip, its p-value (small: more than one peak), and how many values were used."""
+    """The dip, and its p-value (small: more than one peak)."""
 
     dip: float
     p: float
-    n_used: int
 
 
 def dip_test(values: ArrayLike) -> DipTest:
@@ -56,7 +55,7 @@ def dip_test(values: ArrayLike) -> DipTest:
     if len(x) > MAX_SAMPLES:
         x = x[np.linspace(0, len(x) - 1, MAX_SAMPLES).round().astype(np.int64)]
     statistic = dip(x)
-    return DipTest(statistic, _p_value(statistic, len(x)), len(x))
+    return DipTest(statistic, _p_value(statistic, len(x)))
 
 
 def dip(values: ArrayLike) -> float:
@@ -70,6 +69,7 @@ def dip(values: ArrayLike) -> float:
     n = int(counts.sum())
     upper = np.cumsum(counts).astype(np.float64)
     lower = upper - counts
+    # Misfit is twice the dip, in counts: of any sample at least one, the height of a stair.
     start, end, misfit = 0, len(x) - 1, 1.0
     while True:
         span = slice(start, end + 1)
@@ -80,13 +80,17 @@ def dip(values: ArrayLike) -> float:
         apart = majorant - minorant
         at_left, at_right = apart[left - start], apart[right - start]
         if max(at_left.max(), at_right.max()) <= misfit:
-            break
+            break  # narrowing the interval further cannot raise the misfit
+        # The curves are farthest apart at a corner of one of them. The interval shrinks to that
+        # corner and the other curve's nearest: behind a minorant's, before a majorant's.
         if at_left.max() >= at_right.max():
             low = int(left[at_left.argmax()])
             high = int(right[np.searchsorted(right, low)])
         else:
             high = int(right[at_right.argmax()])
             low = int(left[np.searchsorted(left, high, side="right") - 1])
+        # Before the interval a unimodal function is convex, behind it concave: by what the
+        # staircase leaves these curves there, every one of them misses it.
         before, after = slice(start, low), slice(high + 1, end + 1)
         outside = np.concatenate(
             [
@@ -104,6 +108,7 @@ def dip(values: ArrayLike) -> float:
 def _hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
     """Indices of the points that the greatest convex minorant of (x, y) touches; x ascending."""
     left = np.arange(len(x))
+    # Dropping what cannot be a corner is vectorised; only the rest needs the exact scan below.
     for _ in range(_SIEVES):
         # On or above the chord of its neighbours: no corner of the minorant.
         run, rise = np.diff(x[left]), np.diff(y[left])

@@ -23,15 +23,15 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The components of R mixtures of k: weight, mean and variance, each (R, k)."""
+class Parameters:
+    """Weight, mean and variance of the components of R mixtures of k, each (R, k)."""
 
     weight: NDArray[np.float64]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, *components: Component, repeat: int = 1) -> Parts:
+    def of(cls, *components: Component, repeat: int = 1) -> Parameters:
         """The same components, repeat times."""
         values = [[getattr(c, name) for c in components] for name in ("weight", "mean", "variance")]
         return cls(*(np.tile(np.asarray(row), (repeat, 1)) for row in values))
@@ -42,21 +42,17 @@ class Parts:
         # EM may starve a component; a weight of zero has no logarithm.
         return [Component(max(float(w), _TINY), float(m), float(v)) for w, m, v in values]
 
-    def rows(self, chosen: NDArray[np.int64]) -> Parts:
+    def rows(self, chosen: NDArray[np.int64]) -> Parameters:
         """Some of the mixtures."""
-        return Parts(self.weight[chosen], self.mean[chosen], self.variance[chosen])
+        return Parameters(self.weight[chosen], self.mean[chosen], self.variance[chosen])
 
     @classmethod
-    def concatenated(cls, rows: Sequence[Parts]) -> Parts:
-        """The mixtures of several, one after the other."""
+    def concatenated(cls, rows: Sequence[Parameters]) -> Parameters:
+        """All mixtures of several, one after the other."""
         names = ("weight", "mean", "variance")
-        return cls(*(np.concatenate([getattr(part, name) for part in rows]) for name in names))
+        return cls(*(np.concatenate([getattr(row, name) for row in rows]) for name in names))
 
-    def joined(self, other: Parts) -> Parts:
-        """These mixtures and others."""
-        return Parts.concatenated([self, other])
-
-    def put(self, chosen: NDArray[np.int64], rows: Parts) -> None:
+    def replace_rows(self, chosen: NDArray[np.int64], rows: Parameters) -> None:
         """Replace some of the mixtures."""
         self.weight[chosen], self.mean[chosen] = rows.weight, rows.mean
         self.variance[chosen] = rows.variance
@@ -64,9 +60,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Fits:
-    """R fits: their parts, iterations, whether they converged, mean log-likelihood; each (R,)."""
+    """R fits: parameters, iterations, whether each converged, mean log-likelihood; each (R,)."""
 
-    parts: Parts
+    parameters: Parameters
     n_iter: NDArray[np.int64]
     converged: NDArray[np.bool_]
     log_likelihood: NDArray[np.float64]
@@ -74,14 +70,14 @@ class Fits:
 
 def em(
     bins: Bins,
-    start: Parts,
+    start: Parameters,
     *,
     tol: float,
     reg_covar: float,
     max_iter: int,
     counts: NDArray[np.float64] | None = None,
 ) -> Fits:
-    """Follow R mixtures from their start to where the mean log-likelihood gains less than tol.
+    """Run EM from R mixtures at once, each until its mean log-likelihood gains less than tol.
 
     counts: (R, K) in place of the bins' own. reg_covar is added to every variance at every step.
     """
@@ -90,41 +86,46 @@ def em(
     shares = np.broadcast_to(shares / shares.sum(1, keepdims=True), (size, len(bins.value)))
     features = np.stack([np.ones_like(bins.value), bins.value, bins.value**2])
     moments = np.stack([features[0], features[1], features[2] + bins.spread], axis=1)
-    parts = Parts(start.weight.copy(), start.mean.copy(), start.variance.copy())
+    parameters = Parameters(start.weight.copy(), start.mean.copy(), start.variance.copy())
     level = np.full(size, -np.inf)
     n_iter = np.zeros(size, dtype=np.int64)
     converged = np.zeros(size, dtype=bool)
     active = np.arange(size)
     while active.size:
         share = shares[active]
-        responsibility, reached = _expect(parts.rows(active), features, share)
+        # What has converged leaves the batch: slow fits cost themselves alone.
+        responsibility, reached = _expect(parameters.rows(active), features, share)
         done = reached - level[active] < tol
         level[active] = reached
         converged[active[done]] = True
         going = ~done & (n_iter[active] < max_iter)
         responsibility, share, active = responsibility[going], share[going], active[going]
-        parts.put(active, _maximise(responsibility * share[:, None, :], moments, reg_covar))
+        parameters.replace_rows(
+            active, _maximise(responsibility * share[:, None, :], moments, reg_covar)
+        )
         n_iter[active] += 1
-    return Fits(parts, n_iter, converged, level)
+    return Fits(parameters, n_iter, converged, level)
 
 
 def _expect(
-    parts: Parts, features: NDArray[np.float64], share: NDArray[np.float64]
+    parameters: Parameters, features: NDArray[np.float64], share: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Responsibilities, (R, k, K), and the mean log-likelihoods, (R,). Eq. 9."""
     with np.errstate(divide="ignore"):
-        constant = np.log(parts.weight) - 0.5 * np.log(2 * np.pi * parts.variance)
+        constant = np.log(parameters.weight) - 0.5 * np.log(2 * np.pi * parameters.variance)
+    # A starved component has log 0 = −∞, which times 0 would be NaN.
     constant = np.maximum(constant, -1e300)
     # log π N(x) = constant − (x − μ)² / 2σ² as a polynomial in x.
     coefficients = np.stack(
         [
-            constant - parts.mean**2 / (2 * parts.variance),
-            parts.mean / parts.variance,
-            -0.5 / parts.variance,
+            constant - parameters.mean**2 / (2 * parameters.variance),
+            parameters.mean / parameters.variance,
+            -0.5 / parameters.variance,
         ],
         axis=-1,
     )
     logs = coefficients @ features
+    # In place from here: an array of (R, k, K) is by far the largest there is.
     top = logs.max(axis=1)
     logs -= top[:, None, :]
     density = np.exp(logs, out=logs)
@@ -135,9 +136,10 @@ def _expect(
 
 def _maximise(
     responsibility: NDArray[np.float64], moments: NDArray[np.float64], reg_covar: float
-) -> Parts:
+) -> Parameters:
     sums = responsibility @ moments
     weight = sums[..., 0]
     mean = sums[..., 1] / np.maximum(weight, _TINY)
+    # Gaps lie in [−1, 1], so E x² − (E x)² loses at most about 1e-16, far below the floor of 1e-6.
     variance = sums[..., 2] / np.maximum(weight, _TINY) - mean**2
-    return Parts(weight, mean, np.maximum(variance, 0) + reg_covar)
+    return Parameters(weight, mean, np.maximum(variance, 0) + reg_covar)

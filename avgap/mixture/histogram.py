@@ -1,7 +1,7 @@
-"""Gaps as counts: a histogram of fixed edges that any number of tables add up to. Pure.
+"""Gaps as counts: a histogram of fixed edges to which any number of tables are added. Pure.
 
-The edges depend on the variance floor alone, never on the data, so that histograms of parts of the
-data add up to that of the whole, in any order. A bin holds how many gaps fell into it and their
+The edges depend on the variance floor alone, never on the data, so that parts of the data can be
+added in any order. A bin holds how many gaps fell into it and their
 sum; the mixture is then fitted to the bins' means, float64 throughout.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BINS_PER_SIGMA = 16  # of the narrowest component that the variance floor allows
 _MOST_BINS = 2**20
 _SLAB = 2**17  # gaps added at a time: what is computed of them stays in the processor's cache
-_SCOUT_PARTS = 256  # groups hold at most one of so many parts of the gaps, or of the range
+_SCREENING_PARTS = 256  # groups hold at most one of so many parts of the gaps, or of the range
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,6 @@ class Histogram:
             self.count += np.bincount(index, minlength=self.size)
             self.total += np.bincount(index, part, self.size)
 
-    def merge(self, other: Histogram) -> None:
-        """Add all gaps of another histogram of the same edges."""
-        if other.size != self.size:
-            raise ValueError(f"{self.size} bins and {other.size} bins do not add up")
-        self.count += other.count
-        self.total += other.total
-
     @cached_property
     def bins(self) -> Bins:
         """The bins that hold gaps, for when all are added."""
@@ -122,8 +115,9 @@ def grouped(bins: Bins, label: NDArray[np.int64]) -> Bins:
     return Bins(value, spread, count)
 
 
-def scouting(bins: Bins) -> Bins:
-    """Few bins that are narrow wherever many gaps lie: enough to tell the optima of EM apart."""
-    rank = np.cumsum(bins.count) * (_SCOUT_PARTS / bins.n)
-    place = (bins.value + 1) * (_SCOUT_PARTS / 4)
+def screening_bins(bins: Bins) -> Bins:
+    """A few hundred bins, narrow wherever many gaps lie: enough to tell the optima of EM apart."""
+    # The sum of two ascending labels changes where either does: bins of few gaps, and never wide.
+    rank = np.cumsum(bins.count) * (_SCREENING_PARTS / bins.n)
+    place = (bins.value + 1) * (_SCREENING_PARTS / 4)
     return grouped(bins, rank.astype(np.int64) + place.astype(np.int64))

@@ -69,7 +69,8 @@ class Component:
 class Mixture:
     """p(g) = Σ π_k N(g | μ_k, σ_k²) over one, two or three components with roles. Eq. 8.
 
-    Raises ValueError: roles that do not go together, see ROLES.
+    Balanced alone, with imbalanced (the paper), or with both dominant ones. Raises ValueError:
+    other roles together.
     """
 
     balanced: Component

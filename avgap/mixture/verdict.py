@@ -15,22 +15,12 @@ if TYPE_CHECKING:
     from avgap.mixture.histogram import Bins
     from avgap.mixture.model import Component, Mixture
 
-_STEPS = (
-    0.1,
-    0.05,
-    0.02,
-    0.01,
-    0.005,
-    0.002,
-    0.001,
-    0.0005,
-    0.0002,
-    0.0001,
-)  # width of a bin, in units of the gap
+# Widths of a bin, in units of the gap.
+_STEPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 _ROWS = 24
 _BAR = 45  # columns of the longest bar
 _MARKS = "█░▒"
-NUMBERS = {1: "one", 2: "two", 3: "three"}
+COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
 WELL_SEPARATED = 4.0  # σ: two equal Gaussians then share 2 % of their samples
 
 
@@ -46,9 +36,9 @@ def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
     if not mixture.leaning:
         return "\n".join(
             [
-                f"all {n:,} samples form one balanced group, {_place(zero)}",
+                f"all {n:,} samples form one balanced group, {_centre(zero)}",
                 "none of them is called imbalanced",
-                f"dip {_dip(diagnostics)}: "
+                f"dip {_dip_p(diagnostics)}: "
                 + (
                     "one peak"
                     if diagnostics["dip_p"] >= DIP_P_NEEDED
@@ -60,14 +50,14 @@ def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
         [
             f"{100 * mixture.imbalanced_weight:.0f} % of {n:,} samples are imbalanced"
             f"{_sides(mixture)}",
-            f"{100 * zero.weight:.0f} % are balanced, {_place(zero)}",
-            f"{_judgement(mixture, diagnostics)}: {evidence(diagnostics)}",
+            f"{100 * zero.weight:.0f} % are balanced, {_centre(zero)}",
+            f"{_groups_in_words(mixture, diagnostics)}: {key_diagnostics(diagnostics)}",
         ]
     )
 
 
-def _judgement(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:
-    count = NUMBERS[len(mixture.components)]
+def _groups_in_words(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:
+    count = COUNT_WORDS[len(mixture.components)]
     if not diagnostics["supported"]:
         return f"{count} groups are NOT supported"
     if diagnostics.get("separation_alone", False):
@@ -79,33 +69,33 @@ def _judgement(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:
 
 def _sides(mixture: Mixture) -> str:
     if mixture.imbalanced is not None:
-        return f", {mixture.dominant}-dominant, {_place(mixture.imbalanced)}"
+        return f", {mixture.dominant}-dominant, {_centre(mixture.imbalanced)}"
     sides = (
-        f"{100 * part.weight:.0f} % {spoken(role)} at {part.mean:.2f}"
+        f"{100 * part.weight:.0f} % {role_name(role)} at {part.mean:.2f}"
         for role, part in mixture.leaning.items()
     )
     return ": " + ", ".join(sides)
 
 
-def spoken(role: str) -> str:
-    """A role as one says it."""
+def role_name(role: str) -> str:
+    """A role in words: audio_dominant is audio-dominant."""
     return role.replace("_", "-")
 
 
-def _place(component: Component) -> str:
+def _centre(component: Component) -> str:
     return f"centred at {component.mean:.2f} (σ {component.std:.2g})"
 
 
-def _dip(diagnostics: Mapping[str, Any]) -> str:
+def _dip_p(diagnostics: Mapping[str, Any]) -> str:
     p = diagnostics["dip_p"]
     return f"p ≤ {P_FLOOR}" if p <= P_FLOOR else f"p = {p:.2g}"
 
 
-def evidence(diagnostics: Mapping[str, Any]) -> str:
-    """What speaks for the groups: separation in σ, ΔBIC, the dip test's p-value."""
+def key_diagnostics(diagnostics: Mapping[str, Any]) -> str:
+    """The three numbers that speak for the groups: separation in σ, ΔBIC, the dip test's p."""
     return (
         f"separation {diagnostics['separation']:.1f} σ, ΔBIC {diagnostics['delta_bic']:,.0f}, "
-        f"dip {_dip(diagnostics)}"
+        f"dip {_dip_p(diagnostics)}"
     )
 
 
@@ -119,7 +109,7 @@ def histogram(
     count: how many samples each gap stands for, (N,). With a mixture each bar is split into its
     samples' shares of the components: balanced █, imbalanced or audio-dominant ░, the visual ▒.
     """
-    edges, weight = bins(gap), np.ones(len(gap)) if count is None else count
+    edges, weight = bin_edges(gap), np.ones(len(gap)) if count is None else count
     total, _ = np.histogram(gap, edges, weights=weight)
     parts = {"": np.ones(len(gap))} if mixture is None else mixture.posteriors(gap)
     shares = [np.histogram(gap, edges, weights=weight * part)[0] for part in parts.values()]
@@ -129,17 +119,18 @@ def histogram(
         length = int(np.ceil(_BAR * here / total.max()))
         ends = np.cumsum([share[i] for share in shares]) / here if here else np.zeros(len(shares))
         ends = np.round(length * ends).astype(int)
+        # Ends are rounded, not lengths: the parts then always add up to the bar.
         steps = np.diff(ends, prepend=0)
         bar = "".join(mark * step for mark, step in zip(_MARKS, steps, strict=False))
         span = f"{edges[i]:+.{digits}f} … {edges[i + 1]:+.{digits}f}"
         lines.append(f"{span}  {here:>9,.0f}  {bar}".rstrip())
-    names = zip(_MARKS, map(spoken, parts), strict=False)
+    names = zip(_MARKS, map(role_name, parts), strict=False)
     key = "" if mixture is None else "   " + "  ".join(f"{mark} {name}" for mark, name in names)
     return "\n".join([f"gap = audio − visual, {weight.sum():,.0f} samples{key}", *lines])
 
 
-def bins(gap: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges of at most 24 bins of a round width that hold every gap."""
+def bin_edges(gap: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of at most 24 bins of a round width that hold every gap in [−1, 1]."""
     for step in reversed(_STEPS):
         low = np.floor(gap.min() / step)
         high = max(np.ceil(gap.max() / step), low + 1)
