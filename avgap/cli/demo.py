@@ -7,11 +7,14 @@ import io
 import shlex
 from pathlib import Path
 
+import typer
+
 from avgap import console
 from avgap.cli import options
 
 
 def demo(
+    ctx: typer.Context,
     output: options.DemoFolder = Path("avgap-demo"),
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -25,14 +28,14 @@ def demo(
     avgap demo -o avgap-demo
     """
     console.setup(quiet=quiet)
-    from avgap.cli import app
     from avgap.demo import command_lines
 
+    avgap = ctx.find_root().command
     for line in command_lines(output):
         console.command(shlex.join(["avgap", *line]))
         # With --json the one object at the end is all that belongs on stdout.
         with contextlib.redirect_stdout(io.StringIO()) if as_json else contextlib.nullcontext():
-            app([*line, *(["--quiet"] if quiet else [])], standalone_mode=False)
+            avgap.main([*line, *(["--quiet"] if quiet else [])], standalone_mode=False)
     console.setup(quiet=quiet)
     page = output / "report.html"
     console.result(f"report: {page}", {"report": str(page)}, as_json=as_json)
