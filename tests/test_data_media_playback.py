@@ -18,7 +18,7 @@ from avgap.data.media.playback import RATE, length, playable
 from avgap.errors import OutputError
 from avgap.merge import merge
 from avgap.prepare import prepare
-from avgap.report.gallery import clips_of
+from avgap.report.clips import clips_of
 from avgap.settings import AudioRecipe, FrameRecipe
 
 AUDIO = AudioRecipe("tiny", 8000, 0.75, 64, 100)

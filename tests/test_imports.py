@@ -29,7 +29,7 @@ HEAVY |= {"numpy", "jinja2", "PIL", "pebble", "rich.console"}
 LAYERS = [
     {"cli", "__main__"},
     {"demo"},
-    {"adapt", "baseline"},
+    {"adapt", "baseline", "compare"},
     {"warmup", "evaluate", "prepare", "merge", "report"},
     {"fitgmm", "gaps"},
     {"training", "figures"},
@@ -127,7 +127,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "prepare ", "warmup ", "baseline ", "gaps ", "fitgmm ", "report "]
+    "command", ["", "prepare ", "warmup ", "baseline ", "gaps ", "fitgmm ", "report ", "compare "]
 )
 def test_help_loads_nothing_heavy(command: str) -> None:
     words = [*command.split(), "--help"]
