@@ -14,7 +14,7 @@ from avgap.cli import app
 
 COMMANDS = (
     *("prepare", "merge", "warmup", "gaps", "fitgmm", "adapt", "baseline", "evaluate"),
-    *("report", "demo"),
+    *("report", "compare", "demo"),
 )
 _INTRODUCTION = """# Commands
 

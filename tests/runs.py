@@ -56,10 +56,11 @@ def write_metrics(path, checkpoint, phase, step, fused, audio, visual):
     artifact.write_text(path, artifact.to_json(stamp, body))
 
 
-def write_training(folder, digest, inputs, phase, steps):
+def write_training(folder, digest, inputs, phase, steps, hint=None):
     """What the page reads of a training folder: a checkpoint's stamp and progress, and the log."""
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = Stamp("avgap.checkpoint", digest, inputs, {"lr": 0.1}, {})
+    hints = {} if hint is None else {"checkpoint": hint}
+    stamp = Stamp("avgap.checkpoint", digest, inputs, {"lr": 0.1}, {}, hints)
     progress = {"phase": phase, "step": steps[-1], "epoch": len(steps)}
     torch.save({**stamp.as_dict(), "progress": progress}, folder / "checkpoint.pt")
     val = {"fused": 0.6, "audio": 0.5, "visual": 0.4}
@@ -67,11 +68,11 @@ def write_training(folder, digest, inputs, phase, steps):
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def gaps_of(high, n=N, spoiled=N // 4):
-    """Gaps that are high for the spoiled clips, which make_cache puts first."""
+def gaps_of(high, n=N, corrupted=N // 4):
+    """Gaps that are high for the corrupted clips, which make_cache puts first."""
     rng = np.random.default_rng(0)
     gap = rng.normal(0, 0.05, n)
-    gap[:spoiled] += high
+    gap[:corrupted] += high
     gap[n - 1] = -0.3  # one sample of the other side
     return gap.clip(-1, 1)
 

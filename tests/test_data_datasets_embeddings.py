@@ -19,7 +19,7 @@ from avgap.gaps import gaps
 from avgap.merge import merge
 from avgap.prepare import prepare
 from avgap.report import describe, page
-from avgap.report.gallery import clips_of, planted_auc
+from avgap.report.clips import clips_of, corrupted_auc
 from avgap.settings import AUDIO_RECIPES, Adaptive, FrameRecipe, Network, Training
 from avgap.warmup import warmup
 
@@ -231,7 +231,7 @@ def test_the_pipeline_finds_the_planted_imbalance(features, tmp_path, encoder):
     mixture = read_mixture(run / "gmm.json").mixture
     assert mixture.dominant == "audio"
     clips = clips_of(open_cache(features), "train")
-    assert planted_auc(read_gaps(run / "gaps.h5"), mixture, clips) > 0.8
+    assert corrupted_auc(read_gaps(run / "gaps.h5"), mixture, clips) > 0.8
     last = adapt(features, start, run / "adapt", settings=Adaptive(steps=1, epochs=1)).path
     body = evaluate(features, last, run / "metrics.json").body
     assert body["metrics"]["fused"]["accuracy"] > 0.8

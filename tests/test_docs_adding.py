@@ -22,6 +22,7 @@ from avgap.data.datasets import DATASETS
 from avgap.methods import Batch, registry
 from avgap.models.audiovisual import Logits
 from avgap.prepare import prepare
+from avgap.report import graphs
 from avgap.settings import AudioRecipe, FrameRecipe
 
 PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
@@ -130,7 +131,7 @@ def test_the_page_names_what_is_there():
         (models, "VECTOR_ENCODERS"),
         (registry, "METHODS"),
         (metrics, "METRICS"),
-        (figures, "FIGURES"),
+        (graphs, "FIGURES"),
     ):
         assert isinstance(getattr(module, name), dict)
         assert f"`{name}`" in text

@@ -52,5 +52,5 @@ def test_the_keys_of_a_cache_and_of_a_comparison_are_documented(tmp_path, monkey
         assert call(*line, "--seed", seed).exit_code == 0
         line = ["evaluate", "cache.h5", "-c", f"runs/{seed}/b/best.pt", "-o", f"runs/{seed}/m.json"]
         assert call(*line).exit_code == 0
-    compared = json.loads(call("report", "runs", "--json").stdout)
-    assert set(compared) == promised("`report RUNS…`")
+    compared = json.loads(call("compare", "runs", "--json").stdout)
+    assert set(compared) == promised("`compare RUNS…`")

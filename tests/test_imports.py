@@ -207,7 +207,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "prepare ", "warmup ", "baseline ", "gaps ", "fitgmm ", "report "]
+    "command", ["", "prepare ", "warmup ", "baseline ", "gaps ", "fitgmm ", "report ", "compare "]
 )
 def test_help_loads_nothing_heavy(command: str) -> None:
     words = [*command.split(), "--help"]

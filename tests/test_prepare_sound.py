@@ -17,7 +17,7 @@ from avgap.data.media.spectrogram import SOUND_RATE
 from avgap.errors import OutputError
 from avgap.merge import merge
 from avgap.prepare import prepare
-from avgap.report.gallery import clips_of
+from avgap.report.clips import clips_of
 from avgap.settings import AudioRecipe, FrameRecipe
 
 AUDIO = AudioRecipe("tiny", 8000, 0.75, 64, 100)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from avgap.report.breakdown import (
     AGREEMENT,
@@ -17,29 +14,7 @@ from avgap.report.breakdown import (
     by_class,
     by_text,
     summed_up,
-    wilson,
 )
-
-
-@pytest.mark.parametrize(("count", "n"), [(0, 10), (5, 10), (10, 10), (1, 1), (857, 6028)])
-def test_the_interval_is_wilsons(count, n):
-    expected = binomtest(count, n).proportion_ci(method="wilson")
-    share = wilson(count, n)
-    assert (share.low, share.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
-    assert share.low <= share.value <= share.high
-
-
-def test_the_interval_of_five_in_ten_by_hand():
-    # (0.5 + z²/20 ± z √(0.25/10 + z²/400)) / (1 + z²/10), z = 1.96
-    z = 1.96
-    half = z * math.sqrt(0.025 + z**2 / 400) / (1 + z**2 / 10)
-    assert wilson(5, 10).high == pytest.approx(0.5 + half, abs=1e-5)
-    assert wilson(4, 10).low < wilson(4.5, 10).low < wilson(5, 10).low  # a mean over two seeds
-
-
-def test_of_nothing_anything_is_possible():
-    share = wilson(0, 0)
-    assert (share.value, share.low, share.high) == (None, 0, 1)
 
 
 def test_a_sample_counts_as_imbalanced_above_one_half():

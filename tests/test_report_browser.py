@@ -122,7 +122,7 @@ def test_search_label_and_side_filter_the_samples_together(seen):
         "const s = document.querySelector('select.which'); s.value = 'imbalanced';"
         "s.dispatchEvent(new Event('change'))",
     )
-    wait(seen, 3)  # the spoiled ones are 0 … 14
+    wait(seen, 3)  # the corrupted ones are 0 … 14
     assert {row[0] for row in rows(seen)} == {"train-1", "train-10", "train-13"}
 
 

@@ -12,7 +12,8 @@ from media import write_dataset
 
 from avgap.artifact import read_stamp
 from avgap.report.commands import commands
-from avgap.report.runfolder import Found, RunFolder, read_run
+from avgap.report.index import Found
+from avgap.report.runfolder import RunFolder, read_run
 
 
 @pytest.mark.slow

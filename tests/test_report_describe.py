@@ -37,11 +37,11 @@ def test_a_mixture_is_described_by_its_verdict(run):
 
 def test_metrics_are_described_as_a_table_in_percent(run):
     text, _ = describe(run / "adapt" / "metrics.json")
-    assert "400 samples of test, checkpoint of adapt step 2 epoch 3 (last), in percent" in text
+    assert "400 samples of test, checkpoint of adapt round 2 epoch 3 (last), in percent" in text
     assert re.search(r"fused +70\.00 +70\.00 +70\.00 +10\.00", text)
 
 
-def test_a_cache_is_described_with_its_planted_corruption(cache):
+def test_a_cache_is_described_with_its_corruption(cache):
     text, data = describe(cache)
     assert "test: train 60, val 15, test 21 clips of 3 classes" in text
     assert "corrupt  train: 15 clips visual:noise" in text

@@ -125,7 +125,7 @@ def test_columns_of_the_cache_are_shown_where_they_part_the_samples(tmp_path, ca
 
 def test_the_caches_columns_of_a_run_are_broken_down(tmp_path, cache):
     (view,) = read_views([make_run(tmp_path / "run", cache)], None, By(("corrupt",)))
-    spoiled, clean = view.breakdowns["corrupt"]
-    assert (spoiled.name, spoiled.n, spoiled.dominant) == ("visual:noise", 15, "audio")
+    corrupted, clean = view.breakdowns["corrupt"]
+    assert (corrupted.name, corrupted.n, corrupted.dominant) == ("visual:noise", 15, "audio")
     assert (clean.n, clean.dominant) == (45, "neither")
-    assert spoiled.imbalanced.value == 1
+    assert corrupted.imbalanced.value == 1

@@ -1,23 +1,30 @@
-"""The samples on the page and as CSV, and tables of gaps that are anybody's."""
+"""The samples on the page, in its gallery and as CSV, and tables of gaps that are anybody's."""
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
-from runs import gaps_of, make_run
+from PIL import Image
+from runs import WARMUP, gaps_of, make_run, write_table
 
+from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import mixture_digest
+from avgap.data.cache.reader import open_cache
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
 from avgap.mixture.model import Component, Mixture
 from avgap.report import page, read_views, write_trajectories
-from avgap.report.exports import FORMATS, terminal
+from avgap.report.clips import clips_of
+from avgap.report.document import FORMATS, terminal
+from avgap.report.rundocument import document
 from avgap.report.runfolder import read_run
-from avgap.report.samples import json_for_script, page_table
+from avgap.report.samples import cards, galleries, json_for_script, page_table
 
 
 @pytest.fixture
@@ -58,6 +65,49 @@ def test_of_very_many_samples_the_largest_gaps_are_kept(run, monkeypatch):
     table = page_table(view, np.linspace(-1, 1, 21))
     assert (table.n, table.left_out) == (60, 40)
     assert len(json.loads(table.data)["row"]) == 20
+
+
+# ---------------------------------------------------------------- the gallery
+
+
+def test_the_side_of_the_larger_gaps_comes_first_and_shows_more():
+    gap = np.r_[np.linspace(0.5, 0.9, 20), np.linspace(-0.4, -0.2, 20)]
+    shown = galleries(gap)
+    assert list(shown) == ["audio", "visual"]
+    assert shown["audio"] == list(range(19, 7, -1))  # twelve, the largest first
+    assert shown["visual"] == [20, 21, 22, 23, 24, 25]
+    assert list(galleries(-gap)) == ["visual", "audio"]
+
+
+def test_gaps_near_zero_are_not_worth_showing():
+    assert galleries(np.array([0.05, -0.09, 0.7])) == {"audio": [2]}
+    assert galleries(np.array([0.05, -0.09])) == {}
+
+
+def test_a_sample_is_shown_with_its_names_scores_and_pictures(cache, tmp_path):
+    write_table(tmp_path / "gaps.h5", cache, WARMUP, gaps_of(0.7))
+    table = read_gaps(tmp_path / "gaps.h5")
+    mixture = Mixture(Component(0.75, 0.0, 0.01), Component(0.25, 0.7, 0.01))
+    opened = open_cache(cache)
+    (shown,) = cards(table, [1], mixture, clips_of(opened, "train"), opened.classes)
+    assert (shown["id"], shown["label"], shown["corrupt"]) == ("train-1", "middle", "visual:noise")
+    assert shown["predicted"] == {"fused": "middle", "audio": "middle", "visual": "high"}
+    assert shown["prob"]["audio"] - shown["prob"]["visual"] == pytest.approx(shown["gap"])
+    assert shown["posterior"] == pytest.approx(1, abs=1e-3)
+    frames, spectrogram = (
+        Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        for uri in shown["pictures"][:2]
+    )
+    assert frames.size == (32, 16)  # two frames of 16 px
+    assert spectrogram.size == (16, 12)  # T × F
+
+
+def test_a_bare_table_of_gaps_is_shown_by_row_without_pictures():
+    (shown,) = cards(Gaps(gap=np.array([0.5])), [0], None, None)
+    assert shown["id"] == "row 1"
+    assert shown["label"] is None
+    assert shown["posterior"] is None
+    assert shown["pictures"] is None
 
 
 # ---------------------------------------------------------------- trajectories
@@ -130,9 +180,9 @@ def test_mixtures_of_one_and_three_components_are_reported_in_every_format(
     with_roles(tmp_path / "gmm.json", tmp_path / "gaps.npy", weights)
     views = read_views([tmp_path / "gaps.npy"])
     for format, write in FORMATS.items():
-        text = write(views, "")
+        text = write(document(views))
         assert words in text or format in ("csv", "latex"), format
-    assert words in terminal(views)
+    assert words in terminal(document(views))
     count = views[0].everything.imbalanced.count
     assert count == (0 if len(weights) == 1 else 15)  # −0.3 is not imbalanced
 

@@ -76,7 +76,7 @@ def test_the_first_table_has_every_method_and_the_papers_own(call):
     trained = [line.split()[2] for line in lines if line.split()[1] == "baseline"]
     assert trained == list(METHODS)
     assert all("--seed 3 " in f"{line} " for line in lines if "--epochs 70" in line)
-    assert lines[-1].endswith("report out")  # which compares all that there is
+    assert lines[-1].endswith("compare out")  # which compares all that there is
 
 
 def test_windows_in_epochs_shrink_with_the_training(call):
@@ -98,7 +98,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_done(call):
     assert done.stderr.count("NOT DONE") == 1
     assert not [line for line in lines if "evaluate" in line and "out/concat/seed-0" in line]
     assert len([line for line in lines if "metrics.json" in line]) == 3
-    assert not any(" report " in line for line in lines)
+    assert not any(" compare " in line for line in lines)
     assert call("table1.sh", *words)[0].returncode == 0
 
 
@@ -212,8 +212,8 @@ def test_windows_of_few_epochs_are_settings_that_the_methods_take(call):
     assert any(line.endswith("--set interval=1") for line in lines)
 
 
-def test_the_planted_clips_are_looked_for_after_every_length(call):
-    done, lines = call("planted.sh", "--encoder", "small")
+def test_the_corrupted_clips_are_looked_for_after_every_length(call):
+    done, lines = call("corrupted.sh", "--encoder", "small")
     assert done.returncode != 0  # the pretender's reports hold no number
     warmups = [shlex.split(line) for line in lines if " warmup " in line]
     assert len(warmups) == 18

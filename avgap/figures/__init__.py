@@ -1,28 +1,13 @@
 """Figures as pure functions of what artifacts hold, and how they are written."""
 
-from collections.abc import Callable
-from typing import Any
-
 from avgap.figures.analysis import Bar, by_group, crowd, trajectories
 from avgap.figures.comparison import Change, accuracies, differences
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
 from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
 from avgap.figures.writing import MARK, save, settle, svg
 
-FIGURES: dict[str, Callable[..., Any]] = {
-    "gap_histogram": gap_histogram,
-    "evolution": evolution,
-    "accuracy": accuracy,
-    "by_group": by_group,
-    "trajectories": trajectories,
-    "crowd": crowd,
-    "accuracies": accuracies,
-    "differences": differences,
-}
-
 __all__ = [
     "COLOURS",
-    "FIGURES",
     "INK",
     "MARK",
     "MARKERS",

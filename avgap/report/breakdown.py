@@ -8,55 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from avgap.report.statistics import Share, wilson
 from avgap.text import natural_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Z = 1.959964  # the normal distribution's 97.5th percentile
 IMBALANCED = 0.5  # a posterior above it counts as imbalanced
 NONE = "(none)"  # the group of samples without a value
 _DISTINCT = 12  # numbers of more distinct values are cut into quarters,
 _EACH = 10  # unless they are whole, and each has this many samples on average: numbered speakers
 AGREEMENT = ("both right", "only audio", "only visual", "neither")
-
-
-@dataclass(frozen=True)
-class Share:
-    """count of n, and Wilson's 95 % interval [low, high] of the share."""
-
-    count: float
-    n: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float | None:
-        """count / n; None of nothing."""
-        return self.count / self.n if self.n else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return {"share": self.value, **asdict(self)}
-
-
-def wilson(count: float, n: int) -> Share:
-    """A share with its score interval (Wilson 1927): never empty, never outside [0, 1].
-
-    count: may be a mean of counts.
-    """
-    if n == 0:
-        return Share(0, 0, 0.0, 1.0)
-    p, z2 = count / n, Z**2
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
-    # Rounding must not leave the share outside.
-    return Share(count, n, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
 
 
 @dataclass(frozen=True)

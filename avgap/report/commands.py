@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from avgap.report.runfolder import Found, RunFolder
+from avgap.report.index import Found
+from avgap.report.runfolder import RunFolder
 from avgap.settings import AUDIO_RECIPES, OF_EQ_10, Fit, parameters
 
 # Parameters that no option gives: what the command is, or what it derives.
@@ -22,13 +23,13 @@ def commands(run: RunFolder, cache: Path | None = None) -> list[str]:
     """Every command of a run in the order of its stages, each with all of its settings.
 
     cache: the cache, which lies outside of the folder. What `adapt` makes on its way is left out,
-    and so is a step whose stamp does not say where its inputs lay.
+    and so is a stage whose stamp does not say where its inputs lay.
     """
     found = list(run.found)
     if cache is not None and not any(f.kind == "cache" for f in found):
         from avgap.artifact import read_stamp
 
-        found.append(Found(Path(os.path.normpath(cache)), read_stamp(cache), {}))
+        found.append(Found(Path(os.path.normpath(cache)), read_stamp(cache)))
     lines: dict[str, None] = {}
     for file in sorted(found, key=_stage):
         if re.fullmatch(r"step-\d+", file.path.parent.name):

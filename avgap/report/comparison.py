@@ -1,28 +1,23 @@
-"""Many trainings side by side: over seeds, by selection rule, against a reference."""
+"""Many runs side by side: over seeds, by selection rule, against a reference; as a document."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from avgap import artifact
-from avgap.errors import InputError, UsageError
-from avgap.report.against import Pairs, differences, pairs, tests
-from avgap.report.seedgroups import SeedGroup, group_by_settings
-from avgap.report.seedtables import cost, intervals, results, rules, tidy
-from avgap.report.tables import Table
-from avgap.report.trainings import BEST, Training, find_trainings
+from avgap import figures
+from avgap.report.compared import BEST
+from avgap.report.document import Document, Graph, Section, inline
+from avgap.report.seedgroups import Pairs, SeedGroup, pairs
+from avgap.report.seedtables import cost, differences, intervals, results, rules, tests, tidy
+from avgap.report.tables import Table, percent
 from avgap.settings import MODALITIES
-from avgap.text import nearest
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The trainings of one cache, measured on one split.
+    """The runs of one cache, measured on one split.
 
-    rows: a training each, see `tidy`. reference: the group that others are compared with; pairs:
+    rows: a run each, see `tidy`. reference: the group that others are compared with; pairs:
     those that can be.
     """
 
@@ -39,7 +34,7 @@ class Panel:
             group.name: {
                 modality: [
                     value
-                    for t in group.trainings.values()
+                    for t in group.runs.values()
                     if (value := t.metric(BEST, modality, "accuracy")) is not None
                 ]
                 for modality in MODALITIES
@@ -61,72 +56,25 @@ class Comparison:
         """Every table, for the reader, in order."""
         return [table for panel in self.panels for table in panel.tables]
 
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """A run each."""
+        return [row for panel in self.panels for row in panel.rows]
 
-def is_many(paths: Sequence[Path]) -> bool:
-    """Whether the paths are several folders, or one that holds run folders and is no run itself.
-
-    A run is one training from scratch, with what went on from it.
-    """
-    if not all(path.is_dir() for path in paths):
-        return False
-    if len(paths) > 1:
-        return all(any(path.rglob("checkpoint.pt")) for path in paths)
-    path = paths[0]
-    near = [*path.glob("checkpoint.pt"), *path.glob("*/checkpoint.pt")]
-    if not near:
-        return any(path.rglob("checkpoint.pt"))
-    return sum(map(_from_scratch, near)) > 1
+    def as_dict(self) -> dict[str, object]:
+        """For --json."""
+        return {
+            "tables": [table._asdict() for table in self.tables],
+            "trainings": self.rows,
+            "left_out": self.left_out,
+            "notes": self.notes,
+        }
 
 
-def _from_scratch(checkpoint: Path) -> bool:
-    """Whether it is of a training that began with random weights, as far as it can be read."""
-    try:
-        return "checkpoint" not in artifact.read_stamp(checkpoint).inputs
-    except InputError:
-        return False
-
-
-def compare(
-    paths: Sequence[Path], reference: str | None = None, cache: Path | None = None
-) -> Comparison:
-    """Compare every whole training under the folders; those of other caches or splits apart.
-
-    reference: a group's name, by default the first. cache: where it lies, if it has moved; of it
-    only the data set's name is told. Raises InputError: nothing to compare, no cache; UsageError:
-    an unknown reference.
-    """
-    known = {} if cache is None else _name_of(artifact.read_stamp(cache))
-    search = find_trainings(paths)
-    found, twice = group_by_settings(search.trainings)
-    left_out, notes = search.left_out + twice, list(search.notes)
-    if not found:
-        raise InputError("there are no whole trainings with metrics to compare", left_out[:10])
-    names = [group.name for groups in found.values() for group in groups]
-    if reference is not None and reference not in names:
-        like = nearest(reference, names)
-        raise UsageError(
-            f"--reference {reference}: no such group",
-            [f"there are: {', '.join(dict.fromkeys(names))}"],
-            f"--reference {shlex.quote(like)}" if like else None,
-        )
-    panels = []
-    for (digest, split), groups in found.items():
-        dataset = known.get(digest) or _dataset(next(iter(groups[0].trainings.values())))
-        name = f"{dataset or 'unknown data'}, {split}"
-        if sum(of == split for _, of in found) > 1:
-            name += f", cache {digest[:12]}"  # two caches may be of one data set
-        first = next((g for g in groups if g.name == reference), groups[0])
-        if reference is not None and first.name != reference:
-            notes.append(f"{name}: no group {reference}; compared with {first.name} instead")
-        panel, unpaired = _panel(name, groups, first, dataset)
-        panels.append(panel)
-        notes += unpaired
-    return Comparison(panels, left_out, notes)
-
-
-def _panel(
+def panel_of(
     name: str, groups: list[SeedGroup], reference: SeedGroup, dataset: str
 ) -> tuple[Panel, list[str]]:
+    """Groups with their tables against a reference; and what could not be paired with it."""
     found, unpaired = pairs(groups, reference)
     tables = [
         results(groups, name),
@@ -137,21 +85,71 @@ def _panel(
         cost(groups, name),
     ]
     shown = [table for table in tables if table.rows]
-    rows = [tidy(group, t, dataset) for group in groups for t in group.trainings.values()]
+    rows = [tidy(group, run, dataset) for group in groups for run in group.runs.values()]
     return Panel(name, groups, shown, rows, reference.name, found), unpaired
 
 
-def _dataset(training: Training) -> str:
-    """The data set's name, from the cache if it lies where it lay."""
-    stage = training.stages[-1]
-    hint = stage.stamp.hints.get("cache")
-    try:
-        stamp = artifact.read_stamp(stage.folder / hint) if hint else None
-    except InputError:
-        return ""
-    return "" if stamp is None else _name_of(stamp).get(training.cache, "")
+def document(found: Comparison, made_by: str = "") -> Document:
+    """Everything that a comparison says, for any format."""
+    remarks = {"Left out": found.left_out, "To know": found.notes}
+    sections = [_section(f"panel-{n}", panel) for n, panel in enumerate(found.panels, start=1)]
+    return Document(
+        sections=sections,
+        made_by=made_by,
+        rows=lambda: found.rows,
+        numbers=found.as_dict,
+        template="comparison.html.j2",
+        content=lambda: {"panels": [_parts(section) for section in sections]},
+        remarks={heading: lines for heading, lines in remarks.items() if lines},
+    )
 
 
-def _name_of(stamp: artifact.Stamp) -> dict[str, str]:
-    """The data set's name by the digest of its cache."""
-    return {stamp.digest: str(stamp.parameters.get("dataset", ""))}
+def _section(key: str, panel: Panel) -> Section:
+    every = panel.tables
+    return Section(key, panel.name, [lead(panel)], every, every, every, _graphs(panel))
+
+
+def _parts(section: Section) -> dict[str, object]:
+    """What the template shows of a section."""
+    return {
+        "name": section.name,
+        "lead": " ".join(section.words),
+        "pictures": [(graph.title, inline(section.key, graph)) for graph in section.graphs],
+        "tables": section.tables,
+    }
+
+
+def lead(panel: Panel) -> str:
+    """How many, and which is highest, in words."""
+    fused = {name: of["fused"] for name, of in panel.accuracies().items() if of["fused"]}
+    means = {name: sum(values) / len(values) for name, values in fused.items()}
+    count = len(panel.rows)
+    words = f"{count:,} trainings in {len(panel.groups):,} groups."
+    if not means:
+        return words
+    # Of equal ones the reference, which no other is above.
+    best = max(means, key=lambda name: (means[name], name == panel.reference))
+
+    def told(name: str) -> str:
+        n = len(fused[name])
+        return f"{percent(means[name])} % over {n:,} seed{'' if n == 1 else 's'}"
+
+    words += f" Highest fused accuracy, best on validation: {best}, {told(best)}"
+    if best == panel.reference or panel.reference not in means:
+        return f"{words}."
+    return f"{words}; the reference {panel.reference}: {told(panel.reference)}."
+
+
+def _graphs(panel: Panel) -> list[Graph]:
+    """The figures of a panel. Nothing is drawn yet."""
+    title = f"Accuracy of every group, best on validation ({panel.name})"
+    found = [Graph("accuracies", title, lambda: figures.accuracies(panel.accuracies()))]
+    if panel.pairs:
+        changes = [figures.Change(pair.name, *pair.over_both) for pair in panel.pairs]
+        title = (
+            f"Fused accuracy against {panel.reference}, with 95 % intervals over seeds and samples"
+        )
+        found.append(
+            Graph("differences", title, lambda: figures.differences(changes, panel.reference))
+        )
+    return found

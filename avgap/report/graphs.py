@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from avgap import figures
+import numpy as np
+from markupsafe import Markup
+
+from avgap import console, figures
 from avgap.figures import Bar, Round
 from avgap.report.breakdown import Group
+from avgap.report.document import Graph
 from avgap.report.runview import RunView
+from avgap.report.tables import signed
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
+_NAMED = 3  # samples that a bar names without the script
 _MOST_BARS = 40  # groups that a figure of a breakdown can show
-
-
-class Graph(NamedTuple):
-    """A figure: its name for files and addresses, what it shows in words, how it is drawn."""
-
-    name: str
-    title: str
-    draw: Callable[[], Figure]
-
-
-def graphs(view: RunView) -> dict[str, Graph]:
-    """Every figure that a run's artifacts allow, by its name. Nothing is drawn yet."""
-    found = [_gaps(view), _evolution(view), _accuracy(view), _trajectories(view), _crowd(view)]
-    found += [_groups(name, of) for name, of in view.breakdowns.items() if len(of) <= _MOST_BARS]
-    return {graph.name: graph for graph in found if graph is not None}
-
-
-def histogram_to_point_at(view: RunView) -> Figure | None:
-    """Fig. 2 with an element over every bin (figures.gap_histogram)."""
-    if view.first is None:
-        return None
-    return figures.gap_histogram(view.first.gaps.gap, view.mixture, columns=True)
 
 
 def _gaps(view: RunView) -> Graph | None:
@@ -98,3 +84,54 @@ def _groups(name: str, of: list[Group]) -> Graph:
     ]
     title = f"Mean gap and imbalanced share by {name}"
     return Graph(f"by-{name}", title, lambda: figures.by_group(bars, f"by {name}"))
+
+
+# A new figure of a run: a function here that gives a drawing of avgap.figures what it draws.
+FIGURES: dict[str, Callable[[RunView], Graph | None]] = {
+    "gaps": _gaps,
+    "evolution": _evolution,
+    "accuracy": _accuracy,
+    "trajectories": _trajectories,
+    "crowd": _crowd,
+}
+
+
+def graphs(view: RunView) -> dict[str, Graph]:
+    """Every figure that a run's artifacts allow, by its name. Nothing is drawn yet."""
+    found = [figure(view) for figure in FIGURES.values()]
+    found += [_groups(name, of) for name, of in view.breakdowns.items() if len(of) <= _MOST_BARS]
+    return {graph.name: graph for graph in found if graph is not None}
+
+
+def histogram_to_point_at(view: RunView, edges: NDArray[np.float64]) -> Markup | None:
+    """Fig. 2 whose bins say, when pointed at, how many samples they hold, and name some.
+
+    edges: of the bins, figures.histogram_edges.
+    """
+    if view.first is None:
+        return None
+    figure = figures.gap_histogram(view.first.gaps.gap, view.mixture, columns=True)
+    gaps, prefix = view.first.gaps, f"{view.key}-gaps"
+    title = f"Histogram of the modality gaps {view.first.name}"
+    text = figures.svg(figure, prefix, title)
+    counts, _ = np.histogram(gaps.gap, edges)
+    order = np.argsort(-np.abs(gaps.gap), kind="stable")
+    bins = np.clip(np.searchsorted(edges, gaps.gap[order], side="right") - 1, 0, len(counts) - 1)
+
+    def say(match: re.Match[str]) -> str:
+        i = int(match[1])
+        span = f"{signed(edges[i], 2)} … {signed(edges[i + 1], 2)}"
+        if not counts[i]:
+            return match[0]
+        some = [gaps.id[row] for row in order[bins == i][:_NAMED]] if gaps.id is not None else []
+        named = f": {', '.join(some)}" + (" …" if counts[i] > len(some) else "") if some else ""
+        many = "sample" if counts[i] == 1 else "samples"
+        words = console.safe(f"gap {span}, {counts[i]:,} {many}{named}")
+        label = html.escape(words, quote=True)
+        return (
+            f'<g id="{prefix}-bin-{i}" class="bin" data-bin="{i}" data-span="{span}" tabindex="-1" '
+            f'role="button" aria-label="{label}"><title>{label}</title>'
+        )
+
+    text = re.sub(rf'<g id="{re.escape(prefix)}-bin-(\d+)">', say, text)
+    return Markup(text.replace('<svg role="img"', '<svg role="group"', 1))

@@ -1,4 +1,4 @@
-"""A run folder as found: its artifacts, recognised by stamp and linked by digest, not by name."""
+"""A run: the rounds, metrics and history that the artifacts in its folder tell."""
 
 from __future__ import annotations
 
@@ -15,23 +15,9 @@ from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.artifact.metrics import read_metrics
 from avgap.errors import InputError
+from avgap.report.index import CheckpointFolder, Found, Index, training_order, walk
 
-_ENDINGS = (".h5", ".json", ".csv", ".pt")
 TABLES = (".h5", ".csv", ".npy")
-
-
-@dataclass(frozen=True)
-class Found:
-    """An artifact in a run folder. progress: of a checkpoint, else empty."""
-
-    path: Path
-    stamp: Stamp
-    progress: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """cache, gaps, gmm, checkpoint or metrics."""
-        return self.stamp.format.removeprefix("avgap.")
 
 
 @dataclass(frozen=True)
@@ -79,17 +65,28 @@ def read_run(path: Path) -> RunFolder:
     if not path.is_dir():
         what = "is a file, not a run folder" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}")
-    found, unread = _walk(path)
-    chain = _chain(found)
+    index = walk([path])
+    chain = _longest_chain(index)
     history = _history(path, chain)
-    moments, metrics = _moments(found, chain), _metrics(found, chain)
+    moments, metrics = _moments(index, chain), _metrics(index, chain)
     if not moments:
-        moments = _foreign(path, found)
-    if not found and not moments:
+        moments = _foreign(path, index)
+    unread = [file.what for file in index.unread]
+    if not index.found and not moments:
         raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
     if len(moments) == 1 and not history and not metrics:
         moments = [replace(moments[0], lone=True)]
-    return RunFolder(path, found, unread, moments, metrics, history)
+    return RunFolder(path, index.found, unread, moments, metrics, history)
+
+
+def several_runs(paths: Sequence[Path]) -> bool:
+    """Whether folders hold more than one run: a training from scratch, with what went on from it.
+
+    Trainings whose start is not among them are of one run where it was the same.
+    """
+    index = walk([path for path in paths if path.is_dir()])
+    first = [training for training in index.trainings if index.parent(training) is None]
+    return len({t.last.stamp.inputs.get("checkpoint", t.folder) for t in first}) > 1
 
 
 def read_files(paths: Sequence[Path]) -> list[RunFolder]:
@@ -106,7 +103,7 @@ def read_files(paths: Sequence[Path]) -> list[RunFolder]:
         fitted = [file for file, gmm in mixtures.items() if _fitted_to(gmm, table)]
         mine = [path, *fitted[:1]]
         moment = Moment(0, path, table, mixtures.get(fitted[0]) if fitted else None, lone=True)
-        found = [Found(p, stamp, {}) for p in mine if (stamp := _stamp(p)) is not None]
+        found = [Found(p, stamp) for p in mine if (stamp := _stamp(p)) is not None]
         runs.append(RunFolder(path.parent, found, [], [moment], {}, []))
     strangers = [
         path
@@ -148,9 +145,9 @@ def _stamp(path: Path) -> Stamp | None:
         return None
 
 
-def _foreign(path: Path, found: list[Found]) -> list[Moment]:
+def _foreign(path: Path, index: Index) -> list[Moment]:
     """The tables of gaps without a stamp: where there is one alone, or one with a mixture."""
-    mixtures = [read_mixture(f.path) for f in found if f.kind == "gmm"]
+    mixtures = [read_mixture(f.path) for f in index.of_kind("gmm")]
     moments = []
     for file in sorted(f for f in path.rglob("*") if f.suffix in TABLES and f.is_file()):
         try:
@@ -171,54 +168,20 @@ def _foreign(path: Path, found: list[Found]) -> list[Moment]:
     return chosen
 
 
-def _walk(path: Path) -> tuple[list[Found], list[str]]:
-    found, unread = [], []
-    for file in sorted(path.rglob("*")):
-        if file.suffix not in _ENDINGS or not file.is_file():
-            continue
-        try:
-            progress: dict[str, Any] = {}
-            if file.suffix == ".pt":
-                content = artifact.read_tensors(file, mapped=True)
-                stamp = artifact.parse_stamp(content, file)
-                progress = dict(content.get("progress") or {})
-            else:
-                stamp = artifact.read_stamp(file)
-            found.append(Found(file, stamp, progress))
-        except InputError as error:
-            unread.append(error.what)
-    return found, unread
+def _longest_chain(index: Index) -> list[CheckpointFolder]:
+    """The trainings that lead to the one that is farthest, warm-up first."""
+    trainings = index.trainings
+    if not trainings:
+        return []
+    return index.chain(max(trainings, key=lambda training: training_order(training.last)))
 
 
-def _chain(found: list[Found]) -> list[Found]:
-    """The checkpoints that lead to the last one, warm-up first, each with those beside it.
-
-    The last is the one farthest in training from which no other checkpoint started; each names, by
-    digest, the checkpoint that it started from.
-    """
-    checkpoints = [f for f in found if f.kind == "checkpoint"]
-    by_digest = {f.stamp.digest: f for f in checkpoints}
-    last = max(checkpoints, key=_training_order, default=None)
-    chain: list[Found] = []
-    while last is not None and last not in chain:
-        chain = [f for f in checkpoints if f.path.parent == last.path.parent] + chain
-        last = by_digest.get(last.stamp.inputs.get("checkpoint", ""))
-    return chain
-
-
-def _training_order(checkpoint: Found) -> tuple[bool, int, int]:
-    progress = checkpoint.progress
-    adapted = progress.get("phase") == "adapt"
-    return adapted, int(progress.get("step", 0)), int(progress.get("epoch", 0))
-
-
-def _history(path: Path, chain: list[Found]) -> list[dict[str, Any]]:
+def _history(path: Path, chain: list[CheckpointFolder]) -> list[dict[str, Any]]:
     """The lines of every log.jsonl beside the chain's checkpoints, in order of training.
 
     Without checkpoints (they are large, and may have been deleted) every log in the run counts.
     """
-    folders = list(dict.fromkeys(checkpoint.path.parent for checkpoint in chain))
-    logs = [folder / "log.jsonl" for folder in folders] or sorted(path.rglob("log.jsonl"))
+    logs = [training.folder / "log.jsonl" for training in chain] or sorted(path.rglob("log.jsonl"))
     history = [line for log in logs if log.exists() for line in _lines(log)]
     return sorted(history, key=lambda line: (line["phase"] == "adapt", line["step"]))
 
@@ -233,35 +196,33 @@ def _lines(log: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _moments(found: list[Found], chain: list[Found]) -> list[Moment]:
+def _moments(index: Index, chain: list[CheckpointFolder]) -> list[Moment]:
     """One table of training gaps per round, with the mixture that was fitted to it."""
-    mixtures = {f.stamp.inputs.get("gaps"): f for f in found if f.kind == "gmm"}
-    steps = {f.stamp.digest: int(f.progress.get("step", 0)) for f in chain}
-
-    def linked(gaps: Found) -> bool:
-        return gaps.stamp.inputs.get("checkpoint") in steps
+    mixtures = {f.stamp.inputs.get("gaps"): f for f in index.of_kind("gmm")}
+    rounds = {
+        checkpoint.stamp.digest: int(checkpoint.progress.get("step", 0))
+        for training in chain
+        for checkpoint in training.checkpoints
+    }
+    best = _best(chain)
 
     def round_of(gaps: Found) -> int:
         # The checkpoint of a middle round is gone; adapt names the folder of its gaps.
         folder = re.fullmatch(r"step-(\d+)", gaps.path.parent.name)
         if folder:
             return int(folder[1]) - 1
-        return steps.get(gaps.stamp.inputs.get("checkpoint", ""), 0)
+        return rounds.get(gaps.stamp.inputs.get("checkpoint", ""), 0)
 
-    tables = [f for f in found if f.kind == "gaps" and f.stamp.parameters.get("split") == "train"]
-    tables = tables or [f for f in found if f.kind == "gaps"]
-    best = _best(chain)
-    tables.sort(
-        key=lambda f: (
-            not linked(f),
-            f.stamp.digest not in mixtures,
-            f.stamp.inputs.get("checkpoint") in best,
-        )
-    )
+    def rank(gaps: Found) -> tuple[bool, bool, bool]:
+        of = gaps.stamp.inputs.get("checkpoint")
+        return of not in rounds, gaps.stamp.digest not in mixtures, of in best
+
+    every = index.of_kind("gaps")
+    tables = [f for f in every if f.stamp.parameters.get("split") == "train"] or every
     first: dict[int, Found] = {}
-    for table in tables:
+    for table in sorted(tables, key=rank):
         first.setdefault(round_of(table), table)
-    baseline = any(f.progress.get("phase") == "baseline" for f in chain)
+    baseline = any(training.last.progress.get("phase") == "baseline" for training in chain)
     moments = []
     for number, table in sorted(first.items()):
         fitted = mixtures.get(table.stamp.digest)
@@ -270,21 +231,19 @@ def _moments(found: list[Found], chain: list[Found]) -> list[Moment]:
     return moments
 
 
-def _best(chain: list[Found]) -> set[str]:
+def _best(chain: list[CheckpointFolder]) -> set[str]:
     """The checkpoints that are best on validation: where both are measured, the last is shown."""
-    return {f.stamp.digest for f in chain if f.path.name == "best.pt"}
+    return {t.best.stamp.digest for t in chain if t.best not in (None, t.last)}
 
 
-def _metrics(found: list[Found], chain: list[Found]) -> dict[str, dict[str, Any]]:
+def _metrics(index: Index, chain: list[CheckpointFolder]) -> dict[str, dict[str, Any]]:
     """For each phase the metrics of its last checkpoint, on the test split where there are such."""
-    digests, best = {f.stamp.digest for f in chain}, _best(chain)
+    digests, best = set().union(*(t.digests for t in chain)), _best(chain)
     ranked = []
-    for file in found:
-        if file.kind == "metrics":
-            body = read_metrics(file.path)
-            of = file.stamp.inputs.get("checkpoint")
-            linked = of in digests
-            step = int(body["checkpoint"]["step"])
-            ranked.append((linked, body["split"] == "test", step, of not in best, body))
+    for file in index.of_kind("metrics"):
+        body = read_metrics(file.path)
+        of = file.stamp.inputs.get("checkpoint")
+        round = int(body["checkpoint"]["step"])
+        ranked.append((of in digests, body["split"] == "test", round, of not in best, body))
     ranked.sort(key=lambda row: row[:4])
     return {body["checkpoint"]["phase"]: body for *_, body in ranked}

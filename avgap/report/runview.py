@@ -14,9 +14,8 @@ from avgap.artifact.gaps import Gaps
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.errors import InputError
 from avgap.mixture.model import Mixture
-from avgap.report import gallery
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
-from avgap.report.gallery import Clips
+from avgap.report.clips import Clips, clips_of, corrupted_auc, corrupted_precision
 from avgap.report.grouping import NO_QUESTION, By, groupings
 from avgap.report.runfolder import Moment, RunFolder
 from avgap.report.trajectories import Seen, Trajectories, follow
@@ -109,18 +108,18 @@ class RunView:
         return self.clips.columns(self.first.gaps.id)
 
     @cached_property
-    def planted_auc(self) -> float | None:
-        """ROC AUC of the first posterior against planted corruption; None where that is unknown."""
+    def corrupted_auc(self) -> float | None:
+        """ROC AUC of the first posterior against what was corrupted; None where that is unknown."""
         if self.clips is None or self.first is None or self.mixture is None:
             return None
-        return gallery.planted_auc(self.first.gaps, self.mixture, self.clips)
+        return corrupted_auc(self.first.gaps, self.mixture, self.clips)
 
     @cached_property
-    def planted_precision(self) -> float | None:
-        """Of as many samples of highest first posterior as are spoiled, the share that is."""
+    def corrupted_precision(self) -> float | None:
+        """Of as many samples of highest first posterior as are corrupted, the share that is."""
         if self.clips is None or self.first is None or self.mixture is None:
             return None
-        return gallery.planted_precision(self.first.gaps, self.mixture, self.clips)
+        return corrupted_precision(self.first.gaps, self.mixture, self.clips)
 
     @cached_property
     def samples(self) -> Samples | None:
@@ -185,7 +184,7 @@ class RunView:
         return lines[-1]["val"] if lines else None
 
     def numbers(self) -> dict[str, Any]:
-        """For --json: accuracies, rounds, breakdowns, trajectories, votes, the planted AUC."""
+        """For --json: accuracies, rounds, breakdowns, trajectories, votes, what was corrupted."""
         accuracies = {
             phase: {m: body["metrics"][m]["accuracy"] for m in MODALITIES}
             for phase, body in self.run.metrics.items()
@@ -208,8 +207,8 @@ class RunView:
             "breakdowns": groups,
             "trajectories": None if self.trajectories is None else self.trajectories.as_dict(),
             "votes": None if self.votes is None else self.votes.as_dict(),
-            "planted_auc": self.planted_auc,
-            "planted_precision": self.planted_precision,
+            "planted_auc": self.corrupted_auc,
+            "planted_precision": self.corrupted_precision,
         }
 
 
@@ -237,7 +236,7 @@ def view(run: RunFolder, cache: Path | None, key: str, name: str, by: By = NO_QU
         opened = open_cache(place)
         _expect_cache_of(opened, gaps.path, gaps.gaps)
         split = "train" if stamp is None else stamp.parameters.get("split", "train")
-        clips = gallery.clips_of(opened, str(split))
+        clips = clips_of(opened, str(split))
     except InputError as error:
         if cache is not None:
             raise

@@ -1,4 +1,4 @@
-"""The samples of a run as the page's table and its CSV hold them."""
+"""The samples of a run: the page's gallery and table, the rows of its CSV, their way by round."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import numpy as np
 from markupsafe import Markup
 
 from avgap import console
+from avgap.artifact.gaps import Gaps
+from avgap.mixture.model import Mixture
+from avgap.report.clips import Clips
 from avgap.report.runview import RunView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MANY = 12  # samples in the gallery of the side with the larger gaps
+OTHERS = 6  # of the other
+WORTH = 0.1  # |gap| from which a sample is worth showing
 MOST = 50_000  # samples on a page; with more, those of the largest |gap|
 FEW = 50  # rows that the page has without its script
 _DIGITS = 4  # of a score on the page
@@ -50,7 +56,7 @@ def columns(view: RunView) -> list[Column]:
         if column is not None
     ]
     if any(view.meta.get("corrupt", ())):
-        found.append(Column("spoiled", "text", view.meta["corrupt"]))
+        found.append(Column("corrupted", "text", view.meta["corrupt"]))
     return found
 
 
@@ -125,6 +131,21 @@ def json_for_script(value: Any) -> Markup:
     return Markup(text)  # escaped above, for where it stands
 
 
+def sample_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
+    """One row per sample of the first gaps; with several runs, which one."""
+    for view in views:
+        found = columns(view)
+        named = {"run": view.name} if len(views) > 1 else {}
+        for values in zip(*(column.values for column in found), strict=True):
+            yield named | {csv_name(c.name): v for c, v in zip(found, values, strict=True)}
+
+
+def csv_name(name: str) -> str:
+    """A column's name in a file: that of gaps.h5 where it is the same."""
+    own = {"audio": "audio_prob", "visual": "visual_prob", "corrupted": "spoiled"}
+    return own.get(name, name.replace(" says", "_pred").replace(" ", "_"))
+
+
 def trajectory_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
     """One row per sample and run: files, gap and posterior of each round, whether it ever moved.
 
@@ -135,7 +156,9 @@ def trajectory_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
         if paths is None or view.first is None or view.first.gaps.id is None:
             continue
         own = {id: row for row, id in enumerate(view.first.gaps.id)}
-        known = {c.name: c.values for c in columns(view) if c.name in ("label", "spoiled")}
+        known = {
+            csv_name(c.name): c.values for c in columns(view) if c.name in ("label", "corrupted")
+        }
         files = {name: view.meta[name] for name in ("video", "audio") if name in view.meta}
         for i in paths.order().tolist():
             row: dict[str, Any] = {"run": view.name} if len(views) > 1 else {}
@@ -150,3 +173,71 @@ def trajectory_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
             for r in range(len(paths.rounds)):
                 row |= {f"gap_{r}": paths.gap[r, i], f"posterior_{r}": paths.posterior[r, i]}
             yield row
+
+
+# ---------------------------------------------------------------- the gallery
+
+
+def leading(gap: NDArray[np.float64], modality: str, most: int) -> list[int]:
+    """Rows of the largest gaps in favour of a modality, at most `most`, where they are worth it."""
+    signed = gap if modality == "audio" else -gap
+    rows = np.argsort(-signed, kind="stable")[:most]
+    return [int(row) for row in rows if signed[row] >= WORTH]
+
+
+def galleries(gap: NDArray[np.float64]) -> dict[str, list[int]]:
+    """Rows to show by the modality that leads in them, the one of the larger gaps first.
+
+    MANY of the side whose largest gaps are larger on average, OTHERS of the other.
+    """
+    sides = {name: leading(gap, name, MANY) for name in ("audio", "visual")}
+    size = {name: float(np.abs(gap[rows]).sum()) for name, rows in sides.items()}
+    first, other = sorted(sides, key=lambda name: -size[name])
+    shown = {first: sides[first], other: sides[other][:OTHERS]}
+    return {name: rows for name, rows in shown.items() if rows}
+
+
+def cards(
+    table: Gaps,
+    rows: list[int],
+    mixture: Mixture | None,
+    clips: Clips | None,
+    classes: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """What the gallery shows of each row: id, label, scores, posterior, predictions, pictures."""
+
+    def name(column: NDArray[np.int64] | None, row: int) -> str | None:
+        if column is None:
+            return None
+        index = int(column[row])
+        return classes[index] if 0 <= index < len(classes) else str(index)
+
+    def value(column: NDArray[np.float64] | None, row: int) -> float | None:
+        return None if column is None else float(column[row])
+
+    shown = []
+    for row in rows:
+        id = table.id[row] if table.id is not None else f"row {row + 1}"
+        seen = clips is not None and clips.pictured and id in clips.row
+        predictions = {
+            "fused": table.fused_pred,
+            "audio": table.audio_pred,
+            "visual": table.visual_pred,
+        }
+        shown.append(
+            {
+                "row": row,
+                "id": id,
+                "label": name(table.label, row),
+                "gap": float(table.gap[row]),
+                "prob": {
+                    "audio": value(table.audio_prob, row),
+                    "visual": value(table.visual_prob, row),
+                },
+                "posterior": None if mixture is None else float(mixture.posterior(table.gap[row])),
+                "predicted": {m: name(column, row) for m, column in predictions.items()},
+                "corrupt": "" if clips is None else clips.corrupt.get(id, ""),
+                "pictures": clips.pictures(id) if clips is not None and seen else None,
+            }
+        )
+    return shown

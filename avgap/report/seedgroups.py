@@ -1,14 +1,23 @@
-"""Trainings that differ in nothing but the seed, under short names that tell groups apart."""
+"""Runs that differ in nothing but the seed, under short names; and their pairs with a reference."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from avgap import settings as defaults
-from avgap.report.trainings import Training
+from avgap.report.compared import BEST, ComparedRun
+from avgap.report.statistics import Difference, paired_bootstrap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Seed = tuple[int, ...]
 
 # Not the same in every method by nature: how it is trained, and for how long.
 _OWN = ("epochs", "loss", "method", "steps")
@@ -21,24 +30,24 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """Trainings of equal settings by seed. name: the method, and the settings that differ."""
+    """Runs of equal settings by seed. name: the method, and the settings that differ."""
 
     name: str
-    trainings: dict[tuple[int, ...], Training]
+    runs: dict[Seed, ComparedRun]
 
 
 def group_by_settings(
-    trainings: Sequence[Training],
+    runs: Sequence[ComparedRun],
 ) -> tuple[dict[tuple[str, str], list[SeedGroup]], list[str]]:
-    """Groups by (cache, split), in the order found; and the trainings of a seed that was there.
+    """Groups by (cache, split), in the order found; and the runs of a seed that was there.
 
     The second part names each of those, which is not counted.
     """
-    tables: dict[tuple[str, str], dict[str, list[Training]]] = {}
-    for training in trainings:
-        settings = json.dumps([training.method, training.settings], sort_keys=True)
-        table = tables.setdefault((training.cache, training.split), {})
-        table.setdefault(settings, []).append(training)
+    tables: dict[tuple[str, str], dict[str, list[ComparedRun]]] = {}
+    for run in runs:
+        settings = json.dumps([run.method, run.settings], sort_keys=True)
+        table = tables.setdefault((run.cache, run.split), {})
+        table.setdefault(settings, []).append(run)
     twice: list[str] = []
     found = {}
     for key, table in tables.items():
@@ -48,16 +57,16 @@ def group_by_settings(
     return found, twice
 
 
-def _by_seed(members: list[Training], twice: list[str]) -> dict[tuple[int, ...], Training]:
-    by_seed: dict[tuple[int, ...], Training] = {}
-    for training in members:
-        first = by_seed.setdefault(training.seed, training)
-        if first is not training:
-            twice.append(f"{training.path}: settings and seed of {first.path}")
+def _by_seed(members: list[ComparedRun], twice: list[str]) -> dict[Seed, ComparedRun]:
+    by_seed: dict[Seed, ComparedRun] = {}
+    for run in members:
+        first = by_seed.setdefault(run.seed, run)
+        if first is not run:
+            twice.append(f"{run.path}: settings and seed of {first.path}")
     return dict(sorted(by_seed.items()))
 
 
-def group_names(members: Sequence[Training]) -> list[str]:
+def group_names(members: Sequence[ComparedRun]) -> list[str]:
     """A name for each: its method, then what differs from others of the method, or in training."""
     training = _differing([_trained(member) for member in members if not member.headless])
     names = []
@@ -72,19 +81,19 @@ def group_names(members: Sequence[Training]) -> list[str]:
     return names
 
 
-def _trained(member: Training) -> dict[str, Any]:
-    """How the first stage trained, as far as all methods share it."""
-    values = member.stages[0].stamp.parameters
+def _trained(member: ComparedRun) -> dict[str, Any]:
+    """How the first training went, as far as all methods share it."""
+    values = member.chain[0].parameters
     hidden = ("seed", "phase", "log_test", *_OWN)
     return {n: v for n, v in values.items() if n not in hidden and not n.startswith("set_")}
 
 
 def _unsaid(name: str, settings: dict[str, Any]) -> bool:
-    """Whether a setting goes without saying: as in the last stage, or its default."""
+    """Whether a setting goes without saying: as in the last training, or its default."""
     head, _, plain = name.rpartition(".")
     if name == "loss" and settings.get(name) == defaults.Adaptive.loss:
         return True  # which "adaptive" says
-    if plain in _OWN or name not in settings:  # the defaults of a method's own depend on the stage
+    if plain in _OWN or name not in settings:  # the defaults of a method's own depend on the phase
         return False
     value = settings[name]
     if head and plain in settings:
@@ -102,7 +111,7 @@ def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _has(settings: dict[str, Any], name: str) -> bool:
-    """Whether a setting could be there: one of an earlier stage only where there was that stage."""
+    """Whether a setting could be there: one of an earlier training only where there was one."""
     return "." not in name or name in settings
 
 
@@ -112,3 +121,79 @@ def _short(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# ---------------------------------------------------------------- against a reference
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A group and the reference, seed by seed: whether each sample was right, (S, N) twice."""
+
+    name: str
+    seeds: list[Seed]
+    right: NDArray[np.bool_]
+    reference: NDArray[np.bool_]
+
+    @cached_property
+    def over_samples(self) -> Difference:
+        """Of the accuracies, with its interval over samples."""
+        return paired_bootstrap(self.right, self.reference)
+
+    @cached_property
+    def over_both(self) -> Difference:
+        """Of the accuracies, with its interval over seeds and samples."""
+        return paired_bootstrap(self.right, self.reference, over_seeds=True)
+
+
+def pairs(groups: Sequence[SeedGroup], reference: SeedGroup) -> tuple[list[Pairs], list[str]]:
+    """Every other group that has seeds in common with the reference; and what cannot be paired."""
+    found = []
+    notes = [
+        f"{reference.name} (the reference), {seed_name(seed)}: {_unpredicted(run)}"
+        for seed, run in reference.runs.items()
+        if len(groups) > 1 and not _right(run)
+    ]
+    for group in groups:
+        if group is reference:
+            continue
+        seeds, ours, theirs = [], [], []
+        for seed, run in group.runs.items():
+            other = reference.runs.get(seed)
+            if other is None:
+                notes.append(f"{group.name}, {seed_name(seed)}: no such seed of {reference.name}")
+                continue
+            here, there = _right(run), _right(other)
+            if here and there and here.keys() != there.keys():
+                notes.append(
+                    f"{group.name}, {seed_name(seed)}: other samples than {reference.name}"
+                )
+            elif not here:
+                notes.append(f"{group.name}, {seed_name(seed)}: {_unpredicted(run)}")
+            if not here or here.keys() != there.keys():
+                continue
+            seeds.append(seed)
+            ours.append([here[id] for id in here])
+            theirs.append([there[id] for id in here])
+        if seeds:
+            found.append(Pairs(group.name, seeds, np.array(ours, bool), np.array(theirs, bool)))
+    return found, notes
+
+
+def _unpredicted(run: ComparedRun) -> str:
+    if not run.chain[-1].best:
+        return f"no best.pt, which there is with validation alone: {run.path}"
+    return f"no predictions of best.pt (evaluate --save-predictions x.h5): {run.path}"
+
+
+def _right(run: ComparedRun) -> dict[str, bool]:
+    """Whether the fused prediction of best.pt is right, by id; empty where no table tells."""
+    table = run.tables.get(BEST)
+    if table is None or table.id is None or table.label is None or table.fused_pred is None:
+        return {}
+    return dict(zip(table.id, (table.fused_pred == table.label).tolist(), strict=True))
+
+
+def seed_name(seed: Seed) -> str:
+    """The seeds of a run in words."""
+    return f"seed {', '.join(map(str, seed))}"

@@ -1,4 +1,4 @@
-"""Tables over seeds: accuracies, their intervals, and the rules by which an epoch is selected."""
+"""Tables over seeds: accuracies, intervals, rules to select an epoch, cost; against a reference."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avgap.report.breakdown import wilson
+from avgap.report.compared import BEST, LAST, ComparedRun
 from avgap.report.papernumbers import METHODS, paper_accuracy
-from avgap.report.seedgroups import SeedGroup
-from avgap.report.statistics import spread
-from avgap.report.tables import NOTHING, Table, percent
-from avgap.report.trainings import BEST, LAST, Training
+from avgap.report.seedgroups import Pairs, SeedGroup, seed_name
+from avgap.report.statistics import Difference, mcnemar, spread, wilson
+from avgap.report.tables import NOTHING, Table, number, percent, points
 from avgap.settings import MODALITIES
 
 
@@ -29,7 +28,7 @@ def results(groups: Sequence[SeedGroup], of: str) -> Table:
     """Accuracy, macro F1 and mean |gap| by best.pt, mean ± std over seeds."""
     rows = []
     for group in groups:
-        members = list(group.trainings.values())
+        members = list(group.runs.values())
         measured = [
             over_seeds([t.metric(BEST, modality, name) for t in members])
             for name in ("accuracy", "macro_f1")
@@ -45,10 +44,10 @@ def results(groups: Sequence[SeedGroup], of: str) -> Table:
 
 
 def cost(groups: Sequence[SeedGroup], of: str) -> Table:
-    """Time and speed of training, all stages together, mean ± std over seeds."""
+    """Time and speed of training, all its trainings together, mean ± std over seeds."""
     rows = []
     for group in groups:
-        members = list(group.trainings.values())
+        members = list(group.runs.values())
         times = over_seeds([t.seconds for t in members], "{:,.1f}".format)
         rows.append([group.name, times, over_seeds([t.speed for t in members], "{:,.0f}".format)])
     columns = ("group", "training, s", "samples/s")
@@ -59,7 +58,7 @@ def intervals(groups: Sequence[SeedGroup], of: str) -> Table:
     """Wilson's 95 % intervals of the mean accuracies on N samples, which seeds do not add to."""
     rows, sizes = [], set()
     for group in groups:
-        members = [t for t in group.trainings.values() if BEST in t.metrics]
+        members = [t for t in group.runs.values() if BEST in t.metrics]
         row = [group.name]
         for modality in MODALITIES:
             measured = [t.metric(BEST, modality, "accuracy") for t in members]
@@ -85,7 +84,7 @@ def rules(groups: Sequence[SeedGroup], of: str, dataset: str) -> Table:
     columns += ("the paper's, its protocol",) if dataset in METHODS else ()
     rows = []
     for group in groups:
-        members = list(group.trainings.values())
+        members = list(group.runs.values())
         row = [group.name, over_seeds([t.validation for t in members])]
         row += [
             over_seeds([t.metric(rule, "fused", "accuracy") for t in members])
@@ -100,21 +99,61 @@ def rules(groups: Sequence[SeedGroup], of: str, dataset: str) -> Table:
     return Table("rules", title, columns, rows)
 
 
-def tidy(group: SeedGroup, training: Training, dataset: str) -> dict[str, object]:
-    """One training as one row: its group, seeds, place and every number of the tables."""
+def differences(found: Sequence[Pairs], reference: str, of: str) -> Table:
+    """The difference in fused accuracy, its intervals, and how many seeds are above."""
+    rows = []
+    for pair in found:
+        by_sample = pair.over_samples
+        by_both = pair.over_both if len(pair.seeds) > 1 else None
+        change = pair.right.mean(axis=1) - pair.reference.mean(axis=1)
+        above, below = int((change > 0).sum()), int((change < 0).sum())
+        rows.append([
+            pair.name, str(len(pair.seeds)), points(by_sample.value), _interval(by_sample),
+            NOTHING if by_both is None else _interval(by_both), f"{above} / {below}",
+        ])  # fmt: skip
+    title = f"Against {reference} ({of}), fused, best on validation, in percentage points"
+    columns = ("group", "pairs of seeds", "difference", "95 % over samples")
+    more = ("95 % over seeds and samples", "seeds above / below")
+    return Table("against", title, (*columns, *more), rows)
+
+
+def _interval(of: Difference) -> str:
+    return f"[{points(of.low)} … {points(of.high)}]"
+
+
+def tests(found: Sequence[Pairs], reference: str, of: str) -> Table:
+    """McNemar's exact test of every seed: pooled, the p of several seeds would be too small."""
+    seeds = sorted({seed for pair in found for seed in pair.seeds})
+    rows = []
+    for pair in found:
+        row = [pair.name]
+        for seed in seeds:
+            if seed not in pair.seeds:
+                row.append(NOTHING)
+                continue
+            at = pair.seeds.index(seed)
+            test = mcnemar(pair.right[at], pair.reference[at])
+            row.append(f"{number(test.p, 2)} (+{test.gained:,} −{test.lost:,})")
+        rows.append(row)
+    title = f"McNemar's p against {reference}, seed by seed ({of}): +gained −lost samples"
+    return Table("mcnemar", title, ("group", *map(seed_name, seeds)), rows)
+
+
+def tidy(group: SeedGroup, run: ComparedRun, dataset: str) -> dict[str, object]:
+    """One run as one row: its group, seeds, place and every number of the tables."""
     row: dict[str, object] = {
         "dataset": dataset,
-        "split": training.split,
+        "split": run.split,
         "group": group.name,
-        "seed": " ".join(map(str, training.seed)),
-        "training": str(training.path),
+        "seed": " ".join(map(str, run.seed)),
+        "training": str(run.path),
     }
     for rule in (BEST, LAST):
         for name in ("accuracy", "macro_f1"):
             for modality in MODALITIES:
-                row[f"{rule}_{modality}_{name}"] = training.metric(rule, modality, name)
-    row["validation_fused_accuracy"] = training.validation
-    row["best_on_test_fused_accuracy"] = training.peers
-    row["mean_abs_gap"] = training.mean_abs_gap
-    row["seconds"], row["samples_per_second"] = training.seconds, training.speed
+                row[f"{rule}_{modality}_{name}"] = run.metric(rule, modality, name)
+    row["validation_fused_accuracy"] = run.validation
+    row["best_on_test_fused_accuracy"] = run.peers
+    row["mean_abs_gap"] = run.mean_abs_gap
+    row["seconds"], row["samples_per_second"] = run.seconds, run.speed
     return row

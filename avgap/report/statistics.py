@@ -1,22 +1,58 @@
-"""Is the difference between two trainings more than chance? Pure: arrays in, numbers out.
+"""How sure are a share, and the difference between two trainings? Pure: arrays in, numbers out.
 
-Sources: Q. McNemar, Psychometrika 12 (1947), in its exact form; B. Efron 1979 for the bootstrap of
-pairs. McNemar's test asks about samples alone, the bootstrap about samples, or samples and seeds.
-Wilson's interval of a single accuracy is `breakdown.wilson`.
+Sources: E. B. Wilson, JASA 22 (1927), for the interval of a share; Q. McNemar, Psychometrika 12
+(1947), in its exact form; B. Efron 1979 for the bootstrap of pairs. McNemar's test asks about
+samples alone, the bootstrap about samples, or samples and seeds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_Z = 1.959964  # the normal distribution's 97.5th percentile
 RESAMPLES = 10_000
 _AT_ONCE = 1_000_000  # values drawn at a time
+
+
+@dataclass(frozen=True)
+class Share:
+    """count of n, and Wilson's 95 % interval [low, high] of the share."""
+
+    count: float
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float | None:
+        """count / n; None where n is 0."""
+        return self.count / self.n if self.n else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {"share": self.value, **asdict(self)}
+
+
+def wilson(count: float, n: int) -> Share:
+    """A share with Wilson's score interval: never empty, never outside [0, 1].
+
+    count: may be a mean of counts.
+    """
+    if n == 0:
+        return Share(0, 0, 0.0, 1.0)
+    p, z2 = count / n, _Z**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
+    # Rounding must not leave the share outside.
+    return Share(count, n, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
 
 
 class Spread(NamedTuple):

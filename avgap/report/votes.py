@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.report.breakdown import Z
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -57,10 +55,9 @@ def votes(gap: NDArray[np.float64], columns: Mapping[str, Sequence[str]]) -> Vot
     lean, gap = lean[known], gap[known]
     if len(gap) < FEWEST or np.ptp(lean) == 0 or np.ptp(gap) == 0:
         return None
-    from scipy.stats import rankdata
+    from scipy.stats import pearsonr, spearmanr
 
-    pearson = float(np.corrcoef(lean, gap)[0, 1])
-    spearman = float(np.corrcoef(rankdata(lean), rankdata(gap))[0, 1])
-    half = Z / math.sqrt(len(gap) - 3)
-    z = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, pearson)))
-    return Votes(lean, gap, pearson, math.tanh(z - half), math.tanh(z + half), spearman)
+    found = pearsonr(lean, gap)
+    low, high = map(float, found.confidence_interval(0.95))
+    ranks = float(spearmanr(lean, gap).statistic)
+    return Votes(lean, gap, float(found.statistic), low, high, ranks)

@@ -10,7 +10,7 @@ from avgap.settings import MODALITIES
 
 
 def verdict(view: RunView) -> list[str]:
-    """What the run came to: its gaps, its accuracy, whether it found what was spoiled."""
+    """What the run came to: its gaps, its accuracy, whether it found what was corrupted."""
     lines = [*_gaps(view), *_moves(view), *_accuracy(view), *_truth(view)]
     return [re.sub(r"-(?=\d)", "−", line) for line in lines]
 
@@ -89,10 +89,10 @@ def _accuracy(view: RunView) -> list[str]:
 
 
 def _truth(view: RunView) -> list[str]:
-    if view.planted_auc is None or view.planted_precision is None:
+    if view.corrupted_auc is None or view.corrupted_precision is None:
         return []
     return [
-        "The clips spoiled on purpose are known here: the posterior finds them with ROC AUC "
-        f"{view.planted_auc:.3f} (1 is perfect, 0.5 is chance); taking as many as were spoiled, "
-        f"{100 * view.planted_precision:.0f} % of them are."
+        "The clips corrupted on purpose are known here: the posterior finds them with ROC AUC "
+        f"{view.corrupted_auc:.3f} (1 is perfect, 0.5 is chance); taking as many as were "
+        f"corrupted, {100 * view.corrupted_precision:.0f} % of them are."
     ]

@@ -1,7 +1,7 @@
 """Markdown tables of the mixtures over seeds.
 
 python docs/reproduce/mixtures.py rounds OUT NAME…  the rounds of OUT/NAME/seed-*/adapt
-python docs/reproduce/mixtures.py planted OUT       OUT/warmup-*/seed-*, of planted.sh
+python docs/reproduce/mixtures.py corrupted OUT     OUT/warmup-*/seed-*, of corrupted.sh
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def rounds(out: Path, names: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-def planted(out: Path) -> list[list[str]]:
-    """One row per length of the warm-up: what the posterior knows of the spoiled clips."""
+def corrupted(out: Path) -> list[list[str]]:
+    """One row per length of the warm-up: what the posterior knows of the corrupted clips."""
     rows = [["warm-up epochs", "seeds", "ROC AUC of w₁", *COLUMNS]]
     for folder in sorted(out.glob("warmup-*"), key=lambda path: int(path.name.split("-")[1])):
         pages = read(list(folder.glob("seed-*/report.json")))
@@ -64,7 +64,7 @@ def planted(out: Path) -> list[list[str]]:
 
 
 def main(what: str, out: str, *names: str) -> None:
-    head, *rows = rounds(Path(out), names) if what == "rounds" else planted(Path(out))
+    head, *rows = rounds(Path(out), names) if what == "rounds" else corrupted(Path(out))
     for row in (head, ["---"] * len(head), *rows):
         print(f"| {' | '.join(row)} |")
 

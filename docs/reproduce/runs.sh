@@ -170,5 +170,5 @@ do_runs() {
         share 0 1
     fi
     all_done || exit 1
-    [ -n "$task" ] || avgap report "$out"
+    [ -n "$task" ] || avgap compare "$out"
 }

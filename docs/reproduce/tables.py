@@ -1,7 +1,7 @@
-"""Markdown tables of what `avgap report RUNS…` tells, as docs/results.md has them.
+"""Markdown tables of what `avgap compare RUNS…` tells, as docs/results.md has them.
 
-python docs/reproduce/tables.py methods REPORT.json  of avgap report RUNS… --reference NAME --json
-python docs/reproduce/tables.py sweep SET.csv…       of avgap report RUNS… -o SET.csv, one a cache
+python docs/reproduce/tables.py methods REPORT.json  of avgap compare RUNS… --reference NAME --json
+python docs/reproduce/tables.py sweep SET.csv…       of avgap compare RUNS… -o SET.csv, one a cache
 
 methods: one row per group, the highest fused accuracy first. sweep: one row per setting of
 sweep.sh, and for each cache the paper's loss and, of the runs kept-…, --pull weaker
@@ -21,7 +21,7 @@ ALIKE = {"adaptive": "as it is", "weaker-kept": "as it is"}
 
 
 def methods(report: Path) -> list[list[str]]:
-    """The report's tables side by side."""
+    """The comparison's tables side by side."""
     body = json.loads(report.read_text(encoding="utf-8"))
     tables = {table["name"]: table for table in body["tables"]}
     compared = tables["against"]["title"].removeprefix("Against ").partition(" (")[0]

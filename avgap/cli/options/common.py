@@ -52,7 +52,7 @@ Shards = Annotated[
 Paths = Annotated[
     list[Path],
     Argument(
-        metavar="PATH...", help="An artifact; run folders; gaps and mixture.", show_default=False
+        metavar="PATH...", help="An artifact; a run folder; gaps and mixture.", show_default=False
     ),
 ]
 

@@ -1,14 +1,18 @@
-"""The options of `report` and `demo`."""
+"""The options of `report`, `compare` and `demo`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from typer import Option
+from typer import Argument, Option
 
 from avgap.cli.options.common import OUT
 
+Runs = Annotated[
+    list[Path],
+    Argument(metavar="RUN...", help="Run folders, or folders of them.", show_default=False),
+]
 ReportOutput = Annotated[
     str | None,
     Option(
@@ -37,7 +41,7 @@ Reference = Annotated[
     Option(
         "--reference",
         metavar="GROUP",
-        help="The group that others are compared with, of many runs; default: the first.",
+        help="The group that others are compared with; default: the first.",
         show_default=False,
     ),
 ]

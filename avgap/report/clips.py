@@ -1,29 +1,35 @@
-"""The most imbalanced samples of a table of gaps, with their pictures from the cache."""
+"""The clips of one split of a cache: what is to be seen, heard and known of each.
+
+Known is what was corrupted on purpose, and so whether a mixture finds it.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from avgap import artifact
 from avgap.artifact.gaps import Gaps
+from avgap.data.media.spectrogram import SOUND_RATE
 from avgap.mixture.model import Mixture
-from avgap.report.pictures import HEIGHT, picture_of_spectrogram, png_uri, strip_of_frames, wav_uri
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from avgap.data.cache.reader import Cache
 
-MANY = 12  # samples of the side with the larger gaps
-FEW = 6  # of the other
-WORTH = 0.1  # |gap| from which a sample is worth showing
+HEIGHT = 96  # px, of a frame and of a spectrogram
+_FRAMES = 3
 
 
 class Pictures(NamedTuple):
@@ -53,7 +59,7 @@ class Clips:
 
     @cached_property
     def corrupt(self) -> dict[str, str]:
-        """What was spoiled on purpose: id → kind, "" for nothing; empty where that is unknown."""
+        """What was corrupted on purpose: id → kind, "" for nothing; empty where that is unknown."""
         return dict(zip(self.row, self.meta.get("corrupt", ()), strict=False))
 
     def columns(self, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -94,23 +100,59 @@ def clips_of(cache: Cache, split: str) -> Clips:
     return Clips(cache.path, split, cache.classes, rows, meta, pictured, small, root)
 
 
-def leading(gap: NDArray[np.float64], modality: str, most: int) -> list[int]:
-    """Rows of the largest gaps in favour of a modality, at most `most`, where they are worth it."""
-    signed = gap if modality == "audio" else -gap
-    rows = np.argsort(-signed, kind="stable")[:most]
-    return [int(row) for row in rows if signed[row] >= WORTH]
+# ---------------------------------------------------------------- pictures
 
 
-def galleries(gap: NDArray[np.float64]) -> dict[str, list[int]]:
-    """Rows to show by the modality that leads in them, the one of the larger gaps first.
+def strip_of_frames(frames: NDArray[np.uint8]) -> Image:
+    """At most three of K RGB frames, (K, H, W, 3), side by side."""
+    from PIL import Image
 
-    MANY of the side whose largest gaps are larger on average, FEW of the other.
-    """
-    sides = {name: leading(gap, name, MANY) for name in ("audio", "visual")}
-    size = {name: float(np.abs(gap[rows]).sum()) for name, rows in sides.items()}
-    first, other = sorted(sides, key=lambda name: -size[name])
-    shown = {first: sides[first], other: sides[other][:FEW]}
-    return {name: rows for name, rows in shown.items() if rows}
+    count = min(len(frames), _FRAMES)
+    chosen = frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
+    strip = Image.fromarray(np.concatenate(list(chosen), axis=1))
+    return _shrink(strip)
+
+
+def picture_of_spectrogram(audio: NDArray[np.float16]) -> Image:
+    """A spectrogram (F, T) in colour over its 1st to 99th percentile, low frequencies below."""
+    import matplotlib as mpl
+    from PIL import Image
+
+    values = audio.astype(np.float64)[::-1]
+    low, high = np.percentile(values, [1, 99])
+    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
+    picture = Image.fromarray((scaled * 255).astype(np.uint8)).convert("P")
+    colours = np.array(mpl.colormaps["magma"].colors) * 255  # type: ignore[attr-defined]
+    picture.putpalette(colours.round().astype(np.uint8).tobytes())
+    return picture if picture.height <= 2 * HEIGHT else _shrink(picture.convert("RGB"))
+
+
+def _shrink(picture: Image) -> Image:
+    if picture.height <= HEIGHT:
+        return picture
+    width = round(picture.width * HEIGHT / picture.height)
+    return picture.resize((width, HEIGHT), 1)  # 1: Lanczos
+
+
+def wav_uri(sound: NDArray[np.int16]) -> str:
+    """Samples (n,) at 16 kHz as a data URI."""
+    with io.BytesIO() as target:
+        with wave.open(target, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SOUND_RATE)
+            file.writeframes(sound.astype("<i2").tobytes())
+        return "data:audio/wav;base64," + base64.b64encode(target.getvalue()).decode("ascii")
+
+
+def png_uri(picture: Image) -> str:
+    """A picture as a PNG data URI."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+# ---------------------------------------------------------------- corruption
 
 
 def imbalance(gap: NDArray[np.float64], mixture: Mixture) -> NDArray[np.float64]:
@@ -121,12 +163,12 @@ def imbalance(gap: NDArray[np.float64], mixture: Mixture) -> NDArray[np.float64]
     return np.asarray(mixture.log_odds(gap)) if mixture.leaning else np.abs(gap)
 
 
-def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
-    """ROC AUC of the posterior against the planted corruption; None where that is not known.
+def corrupted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
+    """ROC AUC of the posterior against the corruption on purpose; None where that is not known.
 
     Ranked by the log-odds, of which the posterior is a monotone function: see imbalance.
     """
-    truth = _planted(table, clips)
+    truth = _truth(table, clips)
     if truth is None:
         return None
     from sklearn.metrics import roc_auc_score
@@ -134,67 +176,21 @@ def planted_auc(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
     return float(roc_auc_score(truth, imbalance(table.gap, mixture)))
 
 
-def planted_precision(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
-    """Of as many samples of highest posterior as are spoiled, the share that is; None as the AUC.
+def corrupted_precision(table: Gaps, mixture: Mixture, clips: Clips) -> float | None:
+    """Of as many samples of highest posterior as are corrupted, the share that is; None as the AUC.
 
     At that number precision and recall are one.
     """
-    truth = _planted(table, clips)
+    truth = _truth(table, clips)
     if truth is None:
         return None
     order = np.argsort(-imbalance(table.gap, mixture), kind="stable")
     return float(truth[order[: truth.sum()]].mean())
 
 
-def _planted(table: Gaps, clips: Clips) -> NDArray[np.bool_] | None:
-    """Which samples are known to be spoiled, (N,); None: unknown, or all of them, or none."""
+def _truth(table: Gaps, clips: Clips) -> NDArray[np.bool_] | None:
+    """Which samples are known to be corrupted, (N,); None: unknown, or all of them, or none."""
     if table.id is None or not set(table.id) <= set(clips.corrupt):
         return None
     truth = np.array([clips.corrupt[id] != "" for id in table.id])
     return None if truth.all() or not truth.any() else truth
-
-
-def samples(
-    table: Gaps,
-    rows: list[int],
-    mixture: Mixture | None,
-    clips: Clips | None,
-    classes: Sequence[str] = (),
-) -> list[dict[str, Any]]:
-    """What the page shows of each row: id, label, scores, posterior, predictions, pictures."""
-
-    def name(column: NDArray[np.int64] | None, row: int) -> str | None:
-        if column is None:
-            return None
-        index = int(column[row])
-        return classes[index] if 0 <= index < len(classes) else str(index)
-
-    def value(column: NDArray[np.float64] | None, row: int) -> float | None:
-        return None if column is None else float(column[row])
-
-    shown = []
-    for row in rows:
-        id = table.id[row] if table.id is not None else f"row {row + 1}"
-        seen = clips is not None and clips.pictured and id in clips.row
-        predictions = {
-            "fused": table.fused_pred,
-            "audio": table.audio_pred,
-            "visual": table.visual_pred,
-        }
-        shown.append(
-            {
-                "row": row,
-                "id": id,
-                "label": name(table.label, row),
-                "gap": float(table.gap[row]),
-                "prob": {
-                    "audio": value(table.audio_prob, row),
-                    "visual": value(table.visual_prob, row),
-                },
-                "posterior": None if mixture is None else float(mixture.posterior(table.gap[row])),
-                "predicted": {m: name(column, row) for m, column in predictions.items()},
-                "corrupt": "" if clips is None else clips.corrupt.get(id, ""),
-                "pictures": clips.pictures(id) if clips is not None and seen else None,
-            }
-        )
-    return shown

@@ -16,11 +16,10 @@ import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
 
-from avgap.artifact import Stamp
-from avgap.report.comparison import compare, is_many
-from avgap.report.comparisonfiles import lead
-from avgap.report.seedgroups import group_names
-from avgap.report.trainings import Stage, Training
+from avgap.artifact.gaps import read_gaps, write_gaps
+from avgap.compare import compare
+from avgap.report.comparison import lead
+from avgap.report.runfolder import several_runs
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def test_seeds_are_grouped_and_every_rule_has_a_column(out):
 
 def test_the_reference_can_be_chosen_and_a_wrong_one_is_told(out):
     assert compare([out], "ogm-ge").tables[3].rows[0][0] == "concat"
-    assert "no such group" in fails(2, "report", out, "--reference", "ogm")
+    assert "no such group" in fails(2, "compare", out, "--reference", "ogm")
 
 
 def test_what_is_not_done_is_named_and_not_counted(out):
@@ -71,15 +70,23 @@ def test_what_is_not_done_is_named_and_not_counted(out):
     assert "seed-1" in found.left_out[0]
 
 
+def test_the_mark_counts_however_the_folder_is_given(out, monkeypatch):
+    (out / "concat" / "seed-1" / "not-done").touch()
+    monkeypatch.chdir(out.parent)
+    found = compare([Path("out")])
+    assert found.tables[0].rows[0][1] == "1"
+    assert found.left_out == compare([out]).left_out
+
+
 def test_trainings_side_by_side_in_one_folder_are_compared_and_none_is_picked(out, tmp_path):
     runs = tmp_path / "runs"
     for method in ("concat", "ogm-ge"):
         shutil.copytree(out / method / "seed-0" / "baseline", runs / method)
         shutil.copy(out / method / "seed-0" / "metrics.json", runs / method)
-    assert is_many([runs])
+    assert several_runs([runs])
     assert [group.name for group in compare([runs]).panels[0].groups] == ["concat", "ogm-ge"]
     shutil.rmtree(runs / "ogm-ge")
-    assert not is_many([runs])
+    assert not several_runs([runs])
 
 
 def test_damaged_files_are_named_and_their_numbers_not_counted(out):
@@ -115,10 +122,10 @@ def test_a_copy_of_a_run_counts_once(out):
 
 
 def test_the_terminal_shows_the_comparison_of_a_folder_of_runs(out):
-    result = call("report", out)
+    result = call("compare", out)
     assert result.exit_code == 0, result.output
     assert "Against concat" in result.stdout
-    assert not is_many([out / "concat" / "seed-0"])
+    assert not several_runs([out / "concat" / "seed-0"])
 
 
 @pytest.mark.parametrize(
@@ -133,17 +140,17 @@ def test_the_terminal_shows_the_comparison_of_a_folder_of_runs(out):
 def test_a_comparison_is_written_in_every_format(out, tmp_path, ending, begins):
     file = tmp_path / f"runs.{ending}"
     for _ in range(2):  # what is ours may be replaced
-        result = call("report", out, "--reference", "concat", "-o", file)
+        result = call("compare", out, "--reference", "concat", "-o", file)
         assert result.exit_code == 0, result.output
     text = file.read_text(encoding="utf-8")
     assert text.startswith(begins)
     assert "ogm-ge" in text
     file.write_text("mine", encoding="utf-8")
-    assert "not a report of avgap" in fails(4, "report", out, "-o", file)
+    assert "not a report of avgap" in fails(4, "compare", out, "-o", file)
 
 
 def test_the_rows_of_the_csv_are_the_trainings(out):
-    text = call("report", out, "--format", "csv").stdout
+    text = call("compare", out, "--format", "csv").stdout
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     assert [(row["group"], row["seed"]) for row in rows] == [
         (group, seed) for group in ("concat", "ogm-ge") for seed in "01"
@@ -160,13 +167,13 @@ def test_the_page_and_the_figures_show_the_groups(out, tmp_path):
     odd = out / "<b>&"
     (out / "concat").rename(odd)
     (odd / "seed-1" / "not-done").touch()
-    result = call("report", out, "-o", tmp_path / "runs.html")
+    result = call("compare", out, "-o", tmp_path / "runs.html")
     assert result.exit_code == 0, result.output
     text = (tmp_path / "runs.html").read_text(encoding="utf-8")
     assert text.count("<svg") == 2
     assert "<b>&" not in text
     assert "&lt;b&gt;&amp;/seed-1" in text  # named as left out
-    result = call("report", out, "--format", "figures", "-o", tmp_path / "figures")
+    result = call("compare", out, "--format", "figures", "-o", tmp_path / "figures")
     assert result.exit_code == 0, result.output
     assert {f.name for f in (tmp_path / "figures").iterdir()} == {
         "accuracies.pdf",
@@ -176,20 +183,35 @@ def test_the_page_and_the_figures_show_the_groups(out, tmp_path):
 
 def test_two_folders_of_runs_are_compared_in_a_file_as_in_the_terminal(out, tmp_path):
     file = tmp_path / "runs.md"
-    assert call("report", out / "concat", out / "ogm-ge", "-o", file).exit_code == 0
+    assert call("compare", out / "concat", out / "ogm-ge", "-o", file).exit_code == 0
     assert "Against concat" in file.read_text(encoding="utf-8")
 
 
 def test_the_suggested_line_makes_the_comparison_that_was_shown(out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = call("report", "out/concat/seed-0", "out/ogm-ge/seed-0")
+    result = call("compare", "out/concat/seed-0", "out/ogm-ge/seed-0")
     _, _, line = result.stderr.partition("next: avgap ")
     assert call(*shlex.split(line)).exit_code == 0
     assert "comparison of trainings" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
-def test_what_is_of_single_runs_is_refused(out):
-    assert "--by: of single runs" in fails(2, "report", out, "--by", "class")
+def test_report_of_several_runs_names_the_command_to_type(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {
+        ("out",): "avgap compare out\n",
+        ("out/concat/seed-0", "out/ogm-ge/seed-0"): (
+            "avgap compare out/concat/seed-0 out/ogm-ge/seed-0\n"
+        ),
+        ("out", "--format", "csv", "-o", "a b.csv"): (
+            "avgap compare out -o 'a b.csv' --format csv\n"
+        ),
+        ("out", "--by", "class", "--json"): "avgap compare out --json\n",
+    }
+    for words, line in asked.items():
+        told = fails(2, "report", *words)
+        assert "these are several runs, and `report` is of one" in told
+        assert told.endswith(f"try: {line}")
+        assert call(*shlex.split(line)[1:]).exit_code == 0
 
 
 def test_a_seed_without_its_pair_or_predictions_is_told(out):
@@ -201,7 +223,7 @@ def test_a_seed_without_its_pair_or_predictions_is_told(out):
     unpredicted, unpaired = found.notes
     assert "ogm-ge, seed 0: no predictions of best.pt" in unpredicted
     assert unpaired == "ogm-ge, seed 1: no such seed of concat"
-    result = call("report", out)
+    result = call("compare", out)
     assert "no such seed of concat" in result.stderr
 
 
@@ -233,7 +255,7 @@ def test_a_modality_that_a_network_lacks_has_no_numbers(out, tmp_path):
     assert row["mean |gap|"] == "–"
     assert row["visual"] == row["fused"] != "–"
     assert intervals.rows[0][2] == "–"
-    assert call("report", out, "-o", tmp_path / "runs.html").exit_code == 0
+    assert call("compare", out, "-o", tmp_path / "runs.html").exit_code == 0
 
 
 def test_of_equal_accuracies_the_reference_is_named_and_how_many_seeds_there_are(out):
@@ -259,10 +281,17 @@ def test_a_cache_that_has_moved_can_be_named(out, tmp_path):
     assert panel.name == "unknown data, test"
 
 
-def test_a_reference_of_files_is_refused(out):
-    file = out / "concat" / "seed-0" / "metrics.json"
-    assert "--reference is of run folders" in fails(2, "report", file, "--reference", "concat")
-    assert "try" not in fails(2, "report", out, "--reference", "")
+def test_files_are_no_runs_and_an_empty_name_has_no_like(out):
+    assert "these are no run folders" in fails(3, "compare", out / "concat/seed-0/metrics.json")
+    assert "try" not in fails(2, "compare", out, "--reference", "")
+
+
+def test_predictions_in_a_csv_count_as_those_in_hdf5(out):
+    before = compare([out], "concat").tables[3].rows
+    for table in out.rglob("*.h5"):
+        write_gaps(table.with_suffix(".csv"), read_gaps(table))
+        table.unlink()
+    assert compare([out], "concat").tables[3].rows == before
 
 
 def test_other_caches_and_splits_are_tables_of_their_own(out, tmp_path):
@@ -311,12 +340,12 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     (panel,) = compare([tmp_path / "runs"]).panels
     names = ["adaptive", "adaptive gamma=0.1 pull=weaker keep_unimodal=yes"]
     assert [g.name for g in panel.groups] == names
-    (training,) = panel.groups[0].trainings.values()
-    assert [stage.folder.name for stage in training.stages] == ["warmup", "adapt"]
+    (training,) = panel.groups[0].runs.values()
+    assert [one.folder.name for one in training.chain] == ["warmup", "adapt"]
     assert training.seed == (3,)
-    epochs = sum(len(stage.history) for stage in training.stages)
+    epochs = sum(len(one.history) for one in training.chain)
     assert epochs == 4
-    logged = [line["test"]["fused"] for line in training.stages[-1].history]
+    logged = [line["test"]["fused"] for line in training.chain[-1].history]
     assert training.peers == max(logged)
     for name in ("adaptive", "best"):  # the same warm-up twice: either would do
         shutil.rmtree(tmp_path / "runs" / name / "warmup")
@@ -327,34 +356,8 @@ def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     ] * 2
 
 
-def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path):
-    def training(adapt_lr, loss="adaptive", **values):
-        warmup = {"phase": "warmup", "loss": "joint", **values}
-        adapt = {"phase": "adapt", "loss": loss, **values, "lr": adapt_lr}
-        stages = [
-            Stage(tmp_path, Stamp("avgap.checkpoint", "d", {}, of, {}), True, [], "")
-            for of in (warmup, adapt)
-        ]
-        return Training(tmp_path, stages, "c", "test", {}, {})
-
-    members = [
-        training(2e-3, optimizer="sgd", lr=2e-3),
-        training(1e-4, optimizer="adam", lr=1e-4),
-        training(1e-3, optimizer="adam", lr=1e-3),
-        training(1e-3, optimizer="adam", lr=1e-4),
-        training(2e-3, "fused", optimizer="sgd", lr=2e-3),
-    ]
-    assert group_names(members) == [
-        "adaptive",
-        "adaptive optimizer=adam",
-        "adaptive optimizer=adam lr=0.001",
-        "adaptive warmup.lr=0.0001 optimizer=adam lr=0.001",
-        "adaptive loss=fused",
-    ]
-
-
 def test_the_tables_of_the_results_page_are_the_reports_side_by_side(out, tmp_path):
-    shown = call("report", out, "--reference", "concat", "--json")
+    shown = call("compare", out, "--reference", "concat", "--json")
     (tmp_path / "report.json").write_text(shown.stdout, encoding="utf-8")
     script = Path(__file__).parents[1] / "docs" / "reproduce" / "tables.py"
     line = [sys.executable, str(script), "methods", str(tmp_path / "report.json")]

@@ -1,9 +1,9 @@
 #!/bin/sh
-# How long may the warm-up be before the network knows the spoiled clips by heart?
+# How long may the warm-up be before the network knows the corrupted clips by heart?
 #
-#   planted.sh CACHE OUT [OPTIONS OF TRAINING…]
+#   corrupted.sh CACHE OUT [OPTIONS OF TRAINING…]
 #
-# CACHE has clips spoiled on purpose (prepare --corrupt). For each length and three seeds: warm-up,
+# CACHE has clips corrupted on purpose (prepare --corrupt). For each length and three seeds: warm-up,
 # gaps, mixture, and how well the posterior w₁ finds those clips.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,4 +22,4 @@ for seed in 0 1 2; do
         avgap report "$run" --cache "$cache" --json >"$run/report.json"
     done
 done
-"${PYTHON:-python3}" "$here/mixtures.py" planted "$out"
+"${PYTHON:-python3}" "$here/mixtures.py" corrupted "$out"

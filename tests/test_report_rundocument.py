@@ -62,7 +62,7 @@ def test_the_page_stands_alone_and_shows_every_part(run, tmp_path):
     assert len(reader.pictures) == 2 * (12 + 1)
     assert all(reader.pictures)
     assert len(reader.ids) == len(set(reader.ids))
-    for words in ("after round 1", "train-59", "spoiled: visual:noise", WARMUP, "low", "ROC AUC"):
+    for words in ("after round 1", "train-59", "corrupted: visual:noise", WARMUP, "low", "ROC AUC"):
         assert words in reader.text
     assert result.as_dict()["planted_auc"] > 0.95
     assert result.runs[0]["accuracy"]["adapt"]["fused"] == 0.7

@@ -6,17 +6,19 @@ import csv
 import json
 import shutil
 import subprocess
+from typing import get_args
 
 import numpy as np
 import pytest
 from runs import make_run
 
 from avgap.artifact.gaps import Gaps
+from avgap.cli import options
 from avgap.errors import OutputError
 from avgap.figures import MARK as FIGURE_MARK
 from avgap.report import page, read_views, write
-from avgap.report.exports import FORMATS, is_ours, markdown, slug
-from avgap.report.page import numbers
+from avgap.report.document import ENDINGS, FORMATS, is_ours, markdown, slug
+from avgap.report.rundocument import document, numbers
 from avgap.report.runfolder import Moment, RunFolder
 from avgap.report.runview import RunView
 
@@ -63,7 +65,8 @@ def test_names_mean_nothing_to_markdown(tmp_path):
     )
     moment = Moment(0, tmp_path / "a_b.h5", table, None, lone=True)
     run = RunFolder(tmp_path, [], [], [moment], {}, [])
-    text = markdown([RunView("run-1", "x|<y>", run, None, None, "")], "avgap report --> x")
+    views = [RunView("run-1", "x|<y>", run, None, None, "")]
+    text = markdown(document(views, "avgap report --> x"))
     assert r"# x\|\<y\>" in text
     assert text.splitlines()[0].count("-->") == 1
 
@@ -157,7 +160,7 @@ def test_every_format_knows_its_own_files_and_no_other(run, tmp_path, format):
 def test_two_runs_fit_in_every_format(run, tmp_path, cache, format):
     other = make_run(tmp_path / "other", cache, after=0.5)
     views = read_views([run, other])
-    text = FORMATS[format](views, "")
+    text = FORMATS[format](document(views))
     assert "other" in text
     assert [r["accuracy"]["adapt"]["fused"] for r in numbers([v.numbers() for v in views])["runs"]]
 
@@ -170,3 +173,8 @@ def test_names_of_files_are_made_of_letters():
 def test_write_gives_the_numbers_of_every_run(run, tmp_path):
     views = read_views([run])
     assert write(views, tmp_path / "r.html", "html").as_dict()["planted_auc"] > 0.95
+
+
+def test_the_option_offers_every_format():
+    literal, _ = get_args(get_args(options.ReportFormat)[0])
+    assert set(get_args(literal)) == {*FORMATS, "figures"} >= set(ENDINGS.values())
