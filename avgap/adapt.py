@@ -267,7 +267,7 @@ def _question(
         # No round bootstraps for its answer: standard errors change no weight.
         asked = {name: value for name, value in parameters(source).items() if name != "bootstrap"}
         values |= {f"fit_{name}": value for name, value in asked.items()}
-    return Question("avgap.artifact.checkpoint", inputs, {"phase": "adapt", **values})
+    return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
 
 
 def _given_mixture(path: Path, cache: Cache, start: Checkpoint) -> GmmFile:

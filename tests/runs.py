@@ -59,7 +59,7 @@ def write_metrics(path, checkpoint, phase, step, fused, audio, visual):
 def write_training(folder, digest, inputs, phase, steps):
     """What the page reads of a training folder: a checkpoint's stamp and progress, and the log."""
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = Stamp("avgap.artifact.checkpoint", digest, inputs, {"lr": 0.1}, {})
+    stamp = Stamp("avgap.checkpoint", digest, inputs, {"lr": 0.1}, {})
     progress = {"phase": phase, "step": steps[-1], "epoch": len(steps)}
     torch.save({**stamp.as_dict(), "progress": progress}, folder / "checkpoint.pt")
     val = {"fused": 0.6, "audio": 0.5, "visual": 0.4}

@@ -32,7 +32,7 @@ def test_a_saved_checkpoint_is_read_as_it_was(checkpoint: Path) -> None:
 
 
 def test_it_loads_without_running_code(checkpoint: Path) -> None:
-    assert torch.load(checkpoint, weights_only=True)["format"] == "avgap.artifact.checkpoint"
+    assert torch.load(checkpoint, weights_only=True)["format"] == "avgap.checkpoint"
 
 
 def test_python_users_get_the_network_in_evaluation_mode(checkpoint: Path) -> None:
@@ -55,7 +55,7 @@ class Hostile:
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
 def test_a_hostile_checkpoint_runs_no_code(tmp_path: Path, writer: str) -> None:
     path, witness = tmp_path / "evil.pt", tmp_path / "witness"
-    content = {"format": "avgap.artifact.checkpoint", "model": Hostile(witness)}
+    content = {"format": "avgap.checkpoint", "model": Hostile(witness)}
     if writer == "torch":
         torch.save(content, path)
     else:

@@ -332,7 +332,7 @@ def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path
         warmup = {"phase": "warmup", "loss": "joint", **values}
         adapt = {"phase": "adapt", "loss": loss, **values, "lr": adapt_lr}
         stages = [
-            Stage(tmp_path, Stamp("avgap.artifact.checkpoint", "d", {}, of, {}), True, [], "")
+            Stage(tmp_path, Stamp("avgap.checkpoint", "d", {}, of, {}), True, [], "")
             for of in (warmup, adapt)
         ]
         return Training(tmp_path, stages, "c", "test", {}, {})

@@ -114,7 +114,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
-    artifact.expect(stamp, "avgap.artifact.checkpoint", path)
+    artifact.expect(stamp, "avgap.checkpoint", path)
     kinds = {"model": dict, "optimizer": dict, "history": list, "state": dict}
     wrong = [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
              if not isinstance(content.get(name), kind)]  # fmt: skip

@@ -21,7 +21,7 @@ FORMATS = {
     "avgap.cache": (".h5",),
     "avgap.gaps": (".h5", ".csv"),
     "avgap.gmm": (".json",),
-    "avgap.artifact.checkpoint": (".pt",),
+    "avgap.checkpoint": (".pt",),
     "avgap.metrics": (".json",),
 }
 STAMP_KEYS = ("format", "format_version", "digest", "inputs", "parameters", "provenance", "hints")

@@ -206,7 +206,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Stage], list[tuple[Path, Stamp]],
 def _stage(file: Path) -> Stage:
     content = artifact.read_tensors(file, mapped=True)
     stamp = artifact.parse_stamp(content, file)
-    artifact.expect(stamp, "avgap.artifact.checkpoint", file)
+    artifact.expect(stamp, "avgap.checkpoint", file)
     best = file.with_name("best.pt")
     digest = ""
     if best.exists():

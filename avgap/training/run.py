@@ -143,7 +143,7 @@ def from_scratch(
     settings = resolve(settings, cache, device)
     description = describe(cache, network, method.network)
     question = Question(
-        "avgap.artifact.checkpoint",
+        "avgap.checkpoint",
         {"cache": cache.stamp.digest},
         {"phase": phase, **chosen, **parameters(network), **parameters(settings)},
     )
