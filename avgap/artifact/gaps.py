@@ -12,7 +12,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
-from avgap.artifact.csv import CsvTable, meant, read_csv, read_csv_of_stdin
+from avgap.artifact.csv import CsvTable, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -198,11 +198,8 @@ def _from_csv(table: CsvTable, name: str) -> Gaps:
     if stamp is not None:
         artifact.expect(stamp, "avgap.gaps", name)
     header = table.header
-    if not table.rows:
-        raise InputError(f"{name} is empty", [f"columns: {', '.join(header)}"] if header else [])
     if "gap" not in header:
-        lines = [f"it has: {', '.join(header)}"]
-        raise InputError(f"{name} has no gap column", lines, meant(header))
+        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(header)}"])
     columns = dict(zip(header, zip(*table.rows, strict=True), strict=True))
     arrays: dict[str, Any] = {n: _of_cells(columns.get(n), n, float, name) for n in _COLUMNS}
     # A foreign table may name its classes, or leave some out; only ours promises indices.

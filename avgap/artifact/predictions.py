@@ -89,8 +89,8 @@ def _of_arrays(arrays: Arrays, stamp: Stamp | None) -> ScoreFile:
 
 
 def _csv(path: Path) -> ScoreFile:
-    keys, names, rows = read_csv(path)
-    cells = zip(*rows, strict=True) if rows else ([] for _ in names)
+    keys, names, rows, _ = read_csv(path)
+    cells = zip(*rows, strict=True)
     columns = {name: np.array(values, dtype=str) for name, values in zip(names, cells, strict=True)}
     scores = {
         name: array for name, array in columns.items() if name in SCORES or _PART.fullmatch(name)
