@@ -137,7 +137,7 @@ def _kind(output: str | None, format: str | None, *, as_json: bool) -> str | Non
     from avgap.report import exports
 
     kind = format or exports.format_of(Path(output))
-    exports.settle(Path(output), kind)
+    exports.expect_writable(Path(output), kind)
     return kind
 
 

@@ -94,7 +94,7 @@ FORMATS: dict[str, Callable[[Comparison, str], str]] = {
 
 def write(found: Comparison, output: Path, format: str, made_by: str = "") -> None:
     """Write it in a format; `figures` fills a folder. Raises OutputError: a foreign file."""
-    exports.settle(output, format)
+    exports.expect_writable(output, format)
     if format != "figures":
         artifact.write_text(output, FORMATS[format](found, made_by))
         return

@@ -157,7 +157,7 @@ def format_of(output: Path) -> str:
     return ENDINGS.get(ending, "html")
 
 
-def settle(output: Path, format: str) -> None:
+def expect_writable(output: Path, format: str) -> None:
     """Raise OutputError unless a report of this format may be written at output."""
     if format == "figures":
         if (output.exists() and not output.is_dir()) or output.suffix in (".pdf", ".svg", ".png"):
@@ -192,7 +192,7 @@ def write_figures(views: Sequence[RunView], folder: Path) -> list[Path]:
 def draw_all(drawn: Mapping[Path, Callable[[], Any]]) -> None:
     """Draw and save figures, none before all may be. Raises OutputError: a foreign file."""
     for path in drawn:
-        figures.settle(path)
+        figures.expect_writable(path)
     for path, draw in drawn.items():
         figures.save(draw(), path)
 

@@ -48,7 +48,7 @@ def page(
     made_by: the command line, for the reader. Raises InputError (a folder without artifacts, a
     cache of other gaps), OutputError (a file that avgap did not write).
     """
-    exports.settle(Path(output), format)
+    exports.expect_writable(Path(output), format)
     return write(read_views(paths, cache, read_by(by)), Path(output), format, made_by)
 
 
@@ -83,7 +83,7 @@ def _with_mixtures(files: list[Path]) -> list[Path]:
 
 def write(views: list[RunView], output: Path, format: str, made_by: str = "") -> Page:
     """Write runs in a format; `figures` fills a folder. Raises OutputError: a foreign file."""
-    exports.settle(output, format)
+    exports.expect_writable(output, format)
     if format == "figures":
         exports.write_figures(views, output)
     else:
@@ -98,7 +98,7 @@ def write_trajectories(views: list[RunView], output: Path) -> int:
     """
     if output.suffix.lower() != ".csv":
         raise OutputError(f"cannot write trajectories to {output}", hint="a name ending in .csv")
-    exports.settle(output, "csv")
+    exports.expect_writable(output, "csv")
     lacking = [run.name for run in views if run.trajectories is None]
     if lacking:
         raise InputError(
