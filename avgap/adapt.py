@@ -70,7 +70,7 @@ def adapt(
         if path is not None
     }
     folder = Folder(output, question, start.description, hints, str(device))
-    there = folder.settle(force=force)
+    there = folder.reuse(force=force)
     if there is not None and there.complete:
         return folder_done(folder, there)
 
@@ -178,12 +178,11 @@ class _Rounds:
         source, digest = self.checkpoint_path, self.start.stamp.digest
         if trainee.history:
             source, digest = self.folder.checkpoint, from_first(lambda: self.folder.digest)
-        hints = {"cache": self.cache_path, "checkpoint": source}
         pass_ = GapPass(
             {"cache": self.folder.question.inputs["cache"], "checkpoint": digest},
-            {name: artifact.hint(place / "gaps.h5", path) for name, path in hints.items()},
+            {"cache": self.cache_path, "checkpoint": source},
         )
-        if pass_.settle(place / "gaps.h5", force=self.force) is None:
+        if pass_.output(place / "gaps.h5").reuse(force=self.force) is None:
             size = self.start.description.image_size
             pass_.run(trainee.model, self.stage.train, size, place / "gaps.h5")
         return from_first(lambda: self._mixture(place))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact
-from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.artifact import STANDARD_STREAM, Answer, Kind, Stamp
 from avgap.artifact.csv import CsvTable, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
@@ -74,6 +74,12 @@ class Collected:
     table: Gaps
     path: str
     up_to_date: bool
+
+    @classmethod
+    def of(cls, answer: Answer[Gaps], path: str | Path) -> Collected:
+        """The outcome that a place for gaps gave."""
+        table = replace(answer.content, stamp=answer.stamp)
+        return cls(table, str(path), answer.up_to_date)
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -138,6 +144,11 @@ def write_gaps(path: Path, table: Gaps) -> None:
         for name in ("label", *_COLUMNS, *_PREDICTIONS, *_LOGITS):
             if getattr(table, name) is not None:
                 file.create_dataset(name, data=getattr(table, name))
+
+
+GAPS: Kind[Gaps] = Kind(
+    read_gaps, Gaps.digest, lambda path, table, stamp: write_gaps(path, replace(table, stamp=stamp))
+)
 
 
 def gaps_as_csv(table: Gaps) -> str:

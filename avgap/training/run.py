@@ -149,7 +149,7 @@ def from_scratch(
     )
     hints = {"cache": artifact.hint(output / "checkpoint.pt", cache_path)}
     folder = Folder(output, question, description, hints, str(device))
-    there = folder.settle(force=force)
+    there = folder.reuse(force=force)
     if there is not None and there.complete:
         return folder_done(folder, there)
 
