@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from avgap.artifact.reading import stamp_keys_of_comment
+from avgap.artifact.reading import open_stdin, stamp_keys_of_comment
 from avgap.errors import InputError
 from avgap.text import shorten
 
@@ -77,13 +75,7 @@ def read_csv(path: Path, missing: str | None = None) -> CsvTable:
 def read_csv_of_stdin() -> CsvTable:
     """Read a table from standard input. Raises InputError: closed, or as above."""
     name = "standard input"
-    if sys.stdin is None:  # closed by the caller (<&-)
-        raise InputError(f"{name} is closed")
-    raw = getattr(sys.stdin, "buffer", None)  # its text may have been decoded with replacements
-    file = (
-        sys.stdin if raw is None else io.TextIOWrapper(io.BytesIO(raw.read()), "utf-8", newline="")
-    )
-    return _whole(_parse(_lines(file, name), name))
+    return _whole(_parse(_lines(open_stdin(), name), name))
 
 
 @contextmanager

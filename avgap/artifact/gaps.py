@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,15 @@ def read_gaps(path: str | Path) -> Gaps:
     return table
 
 
+def stamp_of_gaps(keys: Mapping[str, Any], path: str | Path) -> Stamp | None:
+    """The stamp among a table's keys; None of a foreign table. Raises InputError: another kind."""
+    if not artifact.is_stamped(keys):
+        return None
+    stamp = artifact.parse_stamp(keys, path)
+    artifact.expect(stamp, "avgap.gaps", path)
+    return stamp
+
+
 def holds_logits(output: str | Path) -> bool:
     """Whether a table of gaps at output can hold logits: a CSV, in a file or printed, cannot."""
     return str(output) != STANDARD_STREAM and Path(output).suffix != ".csv"
@@ -168,10 +177,7 @@ def gaps_as_csv(table: Gaps) -> str:
 
 def _from_hdf5(path: Path) -> Gaps:
     with artifact.open_hdf5(path) as file:
-        keys = artifact.stamp_keys_of_hdf5(file)
-        stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
-        if stamp is not None:
-            artifact.expect(stamp, "avgap.gaps", path)
+        stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
         if "gap" not in file:
             raise InputError(
                 f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
@@ -205,9 +211,7 @@ def _texts(column: Any, path: Path) -> list[str]:
 
 
 def _from_csv(table: CsvTable, name: str) -> Gaps:
-    stamp = artifact.parse_stamp(table.keys, name) if table.keys else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", name)
+    stamp = stamp_of_gaps(table.keys, name)
     header = table.header
     if "gap" not in header:
         raise InputError(f"{name} has no gap column", [f"it has: {', '.join(header)}"])

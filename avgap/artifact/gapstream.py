@@ -20,7 +20,7 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
 from avgap.artifact.csv import Line, open_csv
-from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gaps import read_gaps, stamp_of_gaps
 from avgap.errors import InputError
 from avgap.mixture.fit import EXACT
 from avgap.mixture.histogram import Bins, Histogram
@@ -139,10 +139,7 @@ def _count(path: Path, histogram: Histogram) -> Table:
 def _open_hdf5(path: Path, stack: ExitStack) -> tuple[Any, Stamp | None]:
     """The gap column, not yet read, if there is one, and the stamp."""
     file = stack.enter_context(artifact.open_hdf5(path))
-    keys = artifact.stamp_keys_of_hdf5(file)
-    stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", path)
+    stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
     column = file.get("gap")
     usable = getattr(column, "ndim", 0) == 1 and column.dtype.kind in "fiu"
     return column if usable else None, stamp
@@ -180,9 +177,7 @@ _OPENERS: dict[str, Callable[[Path, ExitStack], tuple[Any, Stamp | None]]] = {
 def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float64]], Stamp | None]:
     """The gap column of a CSV in pieces, and the stamp in its leading comment."""
     table = stack.enter_context(open_csv(path))
-    stamp = artifact.parse_stamp(table.keys, path) if table.keys else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", path)
+    stamp = stamp_of_gaps(table.keys, path)
     if "gap" not in table.header:
         raise InputError(f"{path} has no gap column", [f"it has: {', '.join(table.header)}"])
     return _pieces(path, table.rows, table.header.index("gap")), stamp
