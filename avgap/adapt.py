@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from avgap import artifact, console
+from avgap import console
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gmm import GmmFile, read_mixture
@@ -163,12 +163,11 @@ class _Rounds:
         source, digest = self.checkpoint_path, self.start.stamp.digest
         if state.history:
             source, digest = folder.checkpoint, from_first(lambda: folder.digest)
-        hints = {"cache": self.cache_path, "checkpoint": source}
         pass_ = GapPass(
             {"cache": folder.question.inputs["cache"], "checkpoint": digest},
-            {name: artifact.hint(here / "gaps.h5", path) for name, path in hints.items()},
+            {"cache": self.cache_path, "checkpoint": source},
         )
-        if pass_.settle(here / "gaps.h5", force=self.force) is None:
+        if pass_.output(here / "gaps.h5").reuse(force=self.force) is None:
             pass_.run(state.model, setup.train, setup.image_size, here / "gaps.h5")
         return from_first(lambda: self._mixture(here))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+
+from avgap.text import nearest
 
 
 class AvgapError(Exception):
@@ -52,12 +53,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for an unknown name, with the nearest known one."""
     names = list(known)
     details = [f"known: {', '.join(names)}"]
-    return UsageError(f"unknown {kind} {name!r}", details, _nearest(name, names))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that is meant, whatever the case: one that begins so, else the most alike."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    begun = [word for word in by_lower if word.startswith(name.lower()) and name]
-    near = begun or get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    return by_lower[near[0]] if near else None
+    return UsageError(f"unknown {kind} {name!r}", details, nearest(name, names))

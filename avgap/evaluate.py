@@ -10,10 +10,10 @@ from typing import Any
 from scipy.special import softmax
 
 from avgap import artifact, console
-from avgap.artifact import STANDARD_STREAM, Question, Stamp
+from avgap.artifact import Output, Question, Stamp
 from avgap.artifact.checkpoint import Checkpoint, check_fits, read_checkpoint, rebuild
 from avgap.artifact.gaps import Gaps, holds_logits
-from avgap.artifact.metrics import TITLES, read_metrics
+from avgap.artifact.metrics import METRICS, TITLES
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.loading.resident import resident
 from avgap.metrics import summarise
@@ -79,54 +79,30 @@ def evaluate(
     check_fits(cache, checkpoint.description, checkpoint_path)
     inputs = {"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest}
     sources = {"cache": cache_path, "checkpoint": checkpoint_path}
-
-    def hints(target: str | Path) -> dict[str, str]:
-        return {name: artifact.hint(target, path) for name, path in sources.items()}
-
     pass_ = GapPass(
         inputs,
-        hints(predictions or output),
+        sources,
         split,
         logits=predictions is not None and holds_logits(predictions),
         precision=choose_precision(precision, device),
         batch_size=batch_size,
     )
     question = Question("avgap.metrics", inputs, {"split": split, "precision": pass_.precision})
-    stamp = None
-    if str(output) != STANDARD_STREAM:
-        stamp = from_first(lambda: artifact.settle(Path(output), question, force=force))
-    done = predictions is None or pass_.settle(predictions, force=force) is not None
-    there = None if stamp is None else _there(stamp, Path(output), force)
-    if there is not None and done:
-        return there
+    target = Output(output, question, sources, METRICS, from_first)
+    answer = target.reuse(force=force)
+    done = predictions is None or pass_.output(predictions).reuse(force=force) is not None
+    if answer is not None and done:
+        return Evaluated(answer.stamp, answer.content, str(output), up_to_date=True)
 
     model = to_device(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
     size = checkpoint.description.image_size
     table = measure(model, data, size, replace(pass_, logits=True))
     if predictions is not None and not done:
-        pass_.write(table, device, started, predictions)
-    body = _body(cache, checkpoint, split, table)
-    stamp = Stamp(
-        question.format,
-        artifact.digest("metrics", body),
-        inputs,
-        dict(question.parameters),
-        artifact.provenance(started, str(device)),
-        hints(output),
-    )
-    result = Evaluated(stamp, body, str(output), up_to_date=False)
-    if str(output) != STANDARD_STREAM:
-        from_first(lambda: artifact.write_text(Path(output), result.text))
-    return result
-
-
-def _there(stamp: Stamp, output: Path, force: bool) -> Evaluated | None:
-    """The metrics that answer this question already; None of damaged ones, with force."""
-    body = artifact.unharmed(
-        output, stamp, read_metrics, lambda read: artifact.digest("metrics", read), force=force
-    )
-    return None if body is None else Evaluated(stamp, body, str(output), up_to_date=True)
+        kept = table if pass_.logits else table.without_logits()
+        pass_.output(predictions).write(kept, started, device)
+    answer = target.write(_body(cache, checkpoint, split, table), started, device)
+    return Evaluated(answer.stamp, answer.content, str(output), up_to_date=False)
 
 
 def _body(cache: Cache, checkpoint: Checkpoint, split: str, table: Gaps) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap import artifact, console
-from avgap.artifact import STANDARD_STREAM, Question, Stamp
+from avgap.artifact import STANDARD_STREAM, Kind, Output, Question, Stamp
 from avgap.artifact.gapstream import Table, collect
 from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.mixture.fit import fit
@@ -62,42 +62,37 @@ def fitgmm(
     if plot is not None:
         from avgap import figures  # matplotlib takes long to import
 
-        figures.settle(plot)
+        figures.expect_writable(plot)
     paths = [gaps] if isinstance(gaps, (str, Path)) else list(gaps)
     collected = collect(paths, settings.reg_covar)
     for table in collected.tables:
         if table.stamp is None:
             console.warn(f"{table.path} carries no avgap stamp: its origin is unknown")
     question = Question("avgap.gmm", _inputs(collected.tables), parameters(settings))
-    path = None if str(output) == STANDARD_STREAM else Path(output)
-    stamp = None if path is None else artifact.settle(path, question, force=force)
-    there = None
-    if path is not None and stamp is not None:
-        there = artifact.unharmed(
-            path, stamp, read_mixture, lambda read: mixture_digest(read.mixture), force=force
-        )
-    if there is not None:
-        stamp = there.stamp
-        result = FitResult(there.mixture, there.fit, there.diagnostics)
-    else:
-        result = fit(collected.gap, settings)
-        stamp = Stamp(
-            "avgap.gmm",
-            mixture_digest(result.mixture),
-            dict(question.inputs),
-            dict(question.parameters),
-            artifact.provenance(started),
-            _hints(collected.tables, output),
-        )
+    target = Output(output, question, _sources(collected.tables), _GMM)
+    answer = target.reuse(force=force) or target.write(fit(collected.gap, settings), started)
+    result = answer.content
     verdict = verdict_with_histogram(result.mixture, result.diagnostics, collected.bins)
-    done = FitGmm(result, stamp, path, there is not None, verdict)
     for line in result.diagnostics["warnings"]:
         console.warn(line)
-    if path is not None and there is None:
-        artifact.write_text(path, done.text)
     if plot is not None:
         figures.save(figures.gap_histogram(collected.drawn, result.mixture), plot)
-    return done
+    path = None if str(output) == STANDARD_STREAM else Path(output)
+    return FitGmm(result, answer.stamp, path, answer.up_to_date, verdict)
+
+
+def _read(path: Path) -> FitResult:
+    read = read_mixture(path)
+    return FitResult(read.mixture, read.fit, read.diagnostics)
+
+
+_GMM = Kind(
+    _read,
+    lambda result: mixture_digest(result.mixture),
+    lambda path, result, stamp: artifact.write_text(
+        path, artifact.to_json(stamp, result.as_dict())
+    ),
+)
 
 
 def _inputs(tables: Sequence[Table]) -> dict[str, str]:
@@ -119,16 +114,14 @@ def _inputs(tables: Sequence[Table]) -> dict[str, str]:
     return inputs
 
 
-def _hints(tables: Sequence[Table], output: str | Path) -> dict[str, str]:
-    """Where the gaps lie, and the first's cache and checkpoint, seen from the output's folder."""
+def _sources(tables: Sequence[Table]) -> dict[str, str | Path]:
+    """Where the gaps lie, and the first's cache and checkpoint."""
     names = ["gaps"] if len(tables) == 1 else [f"gaps_{i}" for i in range(1, len(tables) + 1)]
     ordered = sorted(tables, key=lambda table: table.digest)
-    hints = {
-        name: artifact.hint(output, table.path) for name, table in zip(names, ordered, strict=True)
-    }
+    sources = {name: table.path for name, table in zip(names, ordered, strict=True)}
     first = ordered[0]
     folder = Path() if str(first.path) == STANDARD_STREAM else Path(first.path).parent
     for name in ("cache", "checkpoint"):
         if first.stamp is not None and (place := first.stamp.hints.get(name)):
-            hints[name] = artifact.hint(output, folder / place)
-    return {name: place for name, place in hints.items() if place}
+            sources[name] = folder / place
+    return sources

@@ -6,13 +6,12 @@ torch is imported for a checkpoint alone: scores are numpy's.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from avgap import artifact
-from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.artifact.gaps import Collected, Gaps, expect_room, read_gaps, write_gaps
+from avgap.artifact import Output, Question
+from avgap.artifact.gaps import GAPS, Collected, expect_room
 from avgap.artifact.predictions import ScoreFile, read_scores
 from avgap.artifact.scores import Scores, checked, gaps_of
 from avgap.errors import InputError
@@ -42,19 +41,17 @@ def gaps(
     device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
-    precision = choose_precision(precision, device)
     pass_ = GapPass(
         inputs={"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest},
-        hints={name: artifact.hint(output, path) for name, path in
-               (("cache", cache_path), ("checkpoint", checkpoint_path))},
+        sources={"cache": cache_path, "checkpoint": checkpoint_path},
         split=split,
         logits=logits,
-        precision=precision,
+        precision=choose_precision(precision, device),
         batch_size=batch_size,
-    )  # fmt: skip
-    there = pass_.settle(output, force=force)
+    )
+    there = pass_.output(output).reuse(force=force)
     if there is not None:
-        return Collected(there, str(output), up_to_date=True)
+        return Collected.of(there, output)
     model = to_device(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
     return pass_.run(model, data, checkpoint.description.image_size, output)
@@ -75,31 +72,10 @@ def gaps_of_predictions(
     scores = checked(file, path)
     if logits and not {"audio_logits", "visual_logits"} <= scores.arrays.keys():
         raise InputError(f"{path} holds no logits to keep", hint="without --logits")
-    question = _question(file, scores, logits)
-    if str(output) != STANDARD_STREAM:
-        there = _settle(Path(output), question, force=force)
-        if there is not None:
-            return Collected(there, str(output), up_to_date=True)
-    table = gaps_of(scores, logits=logits)
-    stamp = Stamp(
-        question.format,
-        table.digest(),
-        dict(question.inputs),
-        dict(question.parameters),
-        artifact.provenance(started),
-        _hints(file, path, output),
-    )
-    table = replace(table, stamp=stamp)
-    if str(output) != STANDARD_STREAM:
-        write_gaps(Path(output), table)
-    return Collected(table, str(output), up_to_date=False)
-
-
-def _settle(output: Path, question: Question, *, force: bool) -> Gaps | None:
-    stamp = artifact.settle(output, question, force=force)
-    if stamp is None:
-        return None
-    return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
+    target = Output(output, _question(file, scores, logits), _sources(file, path), GAPS)
+    there = target.reuse(force=force)
+    answer = there or target.write(gaps_of(scores, logits=logits), started)
+    return Collected.of(answer, output)
 
 
 def _question(file: ScoreFile, scores: Scores, logits: bool) -> Question:
@@ -118,8 +94,8 @@ def _question(file: ScoreFile, scores: Scores, logits: bool) -> Question:
     return Question("avgap.gaps", inputs, {**split, "logits": logits, "classes": classes})
 
 
-def _hints(file: ScoreFile, path: Path, output: str | Path) -> dict[str, str]:
-    """Where the scores lie, and what avgap made them from, seen from the folder of the output."""
+def _sources(file: ScoreFile, path: Path) -> dict[str, Path]:
+    """Where the scores lie, and what avgap made them from."""
     theirs = {} if file.stamp is None else file.stamp.hints
     places = {name: path.parent / place for name, place in theirs.items() if place}
-    return {n: artifact.hint(output, p) for n, p in {**places, "predictions": path}.items()}
+    return {**places, "predictions": path}

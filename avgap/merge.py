@@ -35,7 +35,7 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
     clips = _in_order(shards)
     missing = dict(sorted(item for shard in shards for item in shard.missing.items()))
     header = shards[0].header
-    if (stamp := artifact.settle(output, question, force=force)) is not None:
+    if (stamp := artifact.reuse(output, question, force=force)) is not None:
         found = open_cache(output).audit()
         return result_of("up to date", output, header, stamp.digest, clips, missing, found, started)
     if output.resolve() in [shard.path.resolve() for shard in shards]:

@@ -123,7 +123,7 @@ def prepare(
     if dry_run:
         return _planned(plan, output, started)
     changed = _source_changed(output, plan, force=force)
-    if artifact.settle(output, plan.question, force=force) is not None and not changed:
+    if artifact.reuse(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
         _require_readable(cache.missing, allow_missing)
         return _confirmed(cache, plan, started)
@@ -188,9 +188,9 @@ def _source_changed(output: Path, plan: Plan, *, force: bool) -> bool:
     try:
         cache = open_cache(output)
     except InputError:
-        return False  # no cache: `settle` tells
+        return False  # no cache: `reuse` tells
     if artifact.compare(cache.stamp.question, plan.question._replace(inputs=cache.stamp.inputs)):
-        return False  # another question: `settle` tells
+        return False  # another question: `reuse` tells
     changed = fingerprint.changes(plan.clips, cache.column(fingerprint.COLUMN))
     what = f"other media: {len(changed):,} of {len(plan.clips):,} clips changed"
     if not changed and cache.stamp.inputs != plan.question.inputs:

@@ -21,10 +21,11 @@ def natural_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like this one, whatever the case; None where none is like it."""
+    """The known name that is meant, whatever the case: one that begins so, else the most alike."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
-    return by_lower[matches[0]] if matches else None
+    begun = [word for word in by_lower if word.startswith(name.lower()) and name]
+    near = begun or difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
+    return by_lower[near[0]] if near else None
 
 
 def shorten(lines: Sequence[str], shown: int = SHOWN) -> list[str]:

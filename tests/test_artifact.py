@@ -191,8 +191,8 @@ def test_the_error_of_a_real_full_device_is_told(tmp_path: Path) -> None:
 
 def test_the_same_question_is_confirmed(tmp_path: Path) -> None:
     path = write(tmp_path / "gmm.json")
-    assert artifact.settle(path, stamp().question, force=False) == stamp()
-    assert artifact.settle(tmp_path / "absent.json", stamp().question, force=False) is None
+    assert artifact.reuse(path, stamp().question, force=False) == stamp()
+    assert artifact.reuse(tmp_path / "absent.json", stamp().question, force=False) is None
 
 
 def test_another_question_is_refused_with_every_difference_and_replaced_only_by_force(
@@ -201,7 +201,7 @@ def test_another_question_is_refused_with_every_difference_and_replaced_only_by_
     path = write(tmp_path / "gmm.json")
     other = Question("avgap.gmm", {"gaps": "b" * 64}, {"tol": 1e-3, "components": 2})
     with pytest.raises(OutputError) as caught:
-        artifact.settle(path, other, force=False)
+        artifact.reuse(path, other, force=False)
     assert str(caught.value) == "\n".join(
         [
             f"{path} answers another question",
@@ -210,7 +210,7 @@ def test_another_question_is_refused_with_every_difference_and_replaced_only_by_
             "  try: another -o, or --force to replace it",
         ]
     )
-    assert artifact.settle(path, other, force=True) is None
+    assert artifact.reuse(path, other, force=True) is None
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_file_that_is_not_ours_is_never_replaced(tmp_path: Path, content: str)
     path = tmp_path / "gmm.json"
     path.write_text(content)
     with pytest.raises(OutputError, match="exists and is not an avgap artifact"):
-        artifact.settle(path, stamp().question, force=True)
+        artifact.reuse(path, stamp().question, force=True)
     assert path.read_text() == content
 
 
@@ -228,7 +228,7 @@ def test_where_and_when_do_not_belong_to_the_question(tmp_path: Path) -> None:
     path = write(
         tmp_path / "gmm.json", provenance={"created": "1970"}, hints={"gaps": "elsewhere.h5"}
     )
-    assert artifact.settle(path, stamp().question, force=False) is not None
+    assert artifact.reuse(path, stamp().question, force=False) is not None
 
 
 def test_every_kind_of_file_keeps_the_stamp(tmp_path: Path) -> None:

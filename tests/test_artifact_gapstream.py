@@ -88,7 +88,10 @@ def test_a_gap_out_of_range_is_named_by_its_row(files):
         ("id,value\n" + "a,0.5\n" * 500, "has no gap column"),
         ("id,gap\n" + "a,0.5\n" * 500 + f'"{"x" * 200_000}",0\n', "field larger than"),
         ("id,gap\n" + "a,0.5\n" * 5000 + "\udcff,0\n", "cannot be read as CSV(.|\n)*decode"),
-        ("id,gap\n" + "a,0.5\n" * 500 + "b,0,5\n", "a row has other than 2 cells"),
+        (
+            "id,gap\n" + "a,0.5\n" * 500 + "b,0,5\n",
+            "1 rows do not fit the header\n  row 501: 3 of 2 columns",
+        ),
     ],
 )
 def test_a_large_csv_that_is_no_table_of_gaps_is_refused(files, text, message):

@@ -224,7 +224,7 @@ def test_an_interruption_anywhere_ends_with_130_and_one_line(work, monkeypatch, 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("avgap.artifact.settle", interrupted)
+    monkeypatch.setattr("avgap.artifact.Output.reuse", interrupted)
     assert fails(130, *RESULTS[command]) == INTERRUPTED
 
 

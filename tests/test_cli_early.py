@@ -62,7 +62,7 @@ LINES = [
 # Lines that the commands alone tell, or in clearer words than the system's.
 ALONE = [
     ("prepare csv . -o c.h5 --audio-recipe omg", 2, "unknown audio recipe 'omg'\n"),
-    ("prepare csv clips.csv -o c.h5 --corrupt visul:0.1", 2, "cannot spoil 'visul:0.1'\n"),
+    ("prepare csv clips.csv -o c.h5 --corrupt visul:0.1", 2, "cannot corrupt 'visul:0.1'\n"),
     ("prepare csv clips.csv -o c.h5 --shard 5/4", 2, "--shard 5/4: share 5 of 4 does not exist"),
     ("merge cache.h5 -o c.txt", 4, "c.txt is no name for a cache\n"),
     ("gaps cache.h5 -o g.h5", 2, "gaps needs --checkpoint, or --predictions\n"),

@@ -10,7 +10,7 @@ from avgap.artifact.predictions import read_scores
 from avgap.cli import names
 from avgap.data.datasets import DATASETS, FILES
 from avgap.errors import AvgapError
-from avgap.figures import settle
+from avgap.figures import expect_writable
 from avgap.methods.registry import METHODS, settings_of, text_of
 from avgap.models import ENCODERS
 
@@ -32,7 +32,7 @@ def test_every_method_has_the_settings_that_are_told():
 
 @pytest.mark.parametrize(
     ("read", "endings"),
-    [(read_gaps, names.GAPS), (read_scores, names.SCORES), (settle, names.FIGURES)],
+    [(read_gaps, names.GAPS), (read_scores, names.SCORES), (expect_writable, names.FIGURES)],
 )
 def test_the_endings_are_those_that_are_read_and_written(tmp_path, read, endings):
     (tmp_path / "x.txt").touch()

@@ -84,6 +84,7 @@ def test_a_limit_keeps_every_class_of_a_table_sorted_by_class():
 def test_the_nearest_name_is_found_whatever_the_case():
     assert nearest("Lable", ["label", "split"]) == "label"
     assert nearest("CSV", ["csv", "demo"]) == "csv"
+    assert nearest("ogm", ["agm", "ogm-ge"]) == "ogm-ge"
     assert nearest("xyz", ["label", "split"]) is None
 
 

@@ -118,9 +118,10 @@ def test_a_table_names_the_split_of_each_id(tmp_path):
     ("text", "message"),
     [
         ("id,split\nc1,dev\n", "names splits other than train, val, test"),
-        ("id,split\nc1,train\nc2\n", "has rows that are too short(.|\n)*:3"),
+        ("id,split\nc1,train\nc2\n", "1 rows do not fit the header\n  row 2: 1 of 2 columns"),
+        ("c1,a,train\nc2,train\n", "needs the columns id and split"),
         ("clip,part\nc1,train\nc2,x\n", "needs the columns id and split"),
-        ("", "needs the columns id and split"),
+        ("", "is empty"),
     ],
 )
 def test_tables_that_make_no_sense_are_refused(tmp_path, text, message):
@@ -142,7 +143,7 @@ def test_a_missing_list_names_those_that_are_there(tmp_path):
 def test_lists_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "train.csv").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "test.csv").write_text("a\n")
-    with pytest.raises(InputError, match=r"train\.csv cannot be read as a list"):
+    with pytest.raises(InputError, match=r"train\.csv cannot be read as CSV"):
         read_splits(tmp_path)
 
 

@@ -152,7 +152,10 @@ def test_a_table_travels_through_a_pipe_with_its_stamp(
         ("", "is empty"),
         ("id,gap\n", "is empty\n  columns: id, gap"),
         ("id,gab\nx,1\n", "has no gap column\n  it has: id, gab"),
-        ("id;gap\nx;0.5\n", "no gap column\n  it has: id;gap\n  try: commas between the columns"),
+        (
+            "id;gap\nx;0.5\n",
+            "has ';' between its columns\n  its first line: id;gap\n  try: commas between",
+        ),
         (f'id,gap\n"{"x" * 200_000}",1\n', "cannot be read as CSV\n  field larger than"),
         ("id,gap\nx,0.5\ny,nan\nz,1.5\n", "2 of 3 gaps are not numbers in .*\n  y: nan\n  z: 1.5"),
         ("id,gap\nx,much\n", "gap is not a number in 1 rows\n  row 1: 'much'"),

@@ -280,7 +280,7 @@ def test_arrays_that_do_not_fit_are_told_together(tmp_path, changes, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no samples|no audio_logits"),
+        ("", "is empty"),
         ("id,audio_prob,visual_prob\na,0.5\n", r"1 rows do not fit the header\n  row 1: 2 of 3"),
         ("id,audio_prob,visual_prob\na,much,0.5\n", r"not numbers\n  a: audio_prob is 'much'"),
         ("id,audio_prob,visual_prob\na,,0.5\n", "a: audio_prob holds nan"),

@@ -6,7 +6,8 @@ question over the same file is refused. Where and when never belong to a questio
 """
 
 from avgap.artifact.disk import create_hdf5
-from avgap.artifact.question import compare, settle, unharmed
+from avgap.artifact.output import Answer, Kind, Output
+from avgap.artifact.question import compare, reuse, unharmed
 from avgap.artifact.reading import (
     first_line,
     open_hdf5,
@@ -42,6 +43,9 @@ __all__ = [
     "FORMATS",
     "FORMAT_VERSION",
     "STANDARD_STREAM",
+    "Answer",
+    "Kind",
+    "Output",
     "Question",
     "Stamp",
     "atomic",
@@ -59,7 +63,7 @@ __all__ = [
     "read_json",
     "read_stamp",
     "read_tensors",
-    "settle",
+    "reuse",
     "stamp_hdf5",
     "stamp_keys_of_comment",
     "stamp_keys_of_hdf5",

@@ -61,6 +61,6 @@ def texts(array: NDArray[Any]) -> list[str]:
     return [str(value).strip() for value in array.tolist()]
 
 
-def in_words(array: NDArray[Any]) -> str:
+def type_and_shape(array: NDArray[Any]) -> str:
     """Type and shape, for errors."""
     return f"{array.dtype} {array.shape}"

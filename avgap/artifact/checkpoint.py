@@ -186,9 +186,9 @@ def visual_input(cache: Cache, image_size: int) -> tuple[int, ...]:
     return count, size, size
 
 
-def settle_checkpoint(path: Path, question: Question, *, force: bool) -> Checkpoint | None:
-    """The checkpoint to continue or confirm; None to begin. Raises OutputError as `settle`."""
-    if artifact.settle(path, question, force=force) is None:
+def reuse_checkpoint(path: Path, question: Question, *, force: bool) -> Checkpoint | None:
+    """The checkpoint to continue or confirm; None to begin. Raises OutputError as `reuse`."""
+    if artifact.reuse(path, question, force=force) is None:
         return None
     try:
         return read_checkpoint(path)

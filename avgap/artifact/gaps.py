@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact
-from avgap.artifact import STANDARD_STREAM, Stamp
-from avgap.artifact.csv import CsvTable, meant, read_csv, read_csv_of_stdin
+from avgap.artifact import STANDARD_STREAM, Answer, Kind, Stamp
+from avgap.artifact.csv import CsvTable, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ class Collected:
     path: str
     up_to_date: bool
 
+    @classmethod
+    def of(cls, answer: Answer[Gaps], path: str | Path) -> Collected:
+        """The outcome that a place for gaps gave."""
+        table = replace(answer.content, stamp=answer.stamp)
+        return cls(table, str(path), answer.up_to_date)
+
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
         stamp = self.table.stamp
@@ -111,6 +117,15 @@ def read_gaps(path: str | Path) -> Gaps:
     return table
 
 
+def stamp_of_gaps(keys: Mapping[str, Any], path: str | Path) -> Stamp | None:
+    """The stamp among a table's keys; None of a foreign table. Raises InputError: another kind."""
+    if not artifact.is_stamped(keys):
+        return None
+    stamp = artifact.parse_stamp(keys, path)
+    artifact.expect(stamp, "avgap.gaps", path)
+    return stamp
+
+
 def holds_logits(output: str | Path) -> bool:
     """Whether a table of gaps at output can hold logits: a CSV, in a file or printed, cannot."""
     return str(output) != STANDARD_STREAM and Path(output).suffix != ".csv"
@@ -140,6 +155,11 @@ def write_gaps(path: Path, table: Gaps) -> None:
                 file.create_dataset(name, data=getattr(table, name))
 
 
+GAPS: Kind[Gaps] = Kind(
+    read_gaps, Gaps.digest, lambda path, table, stamp: write_gaps(path, replace(table, stamp=stamp))
+)
+
+
 def gaps_as_csv(table: Gaps) -> str:
     """The table as CSV text: the stamp in a leading comment line, a header, one row per sample."""
     if table.stamp is None:
@@ -157,10 +177,7 @@ def gaps_as_csv(table: Gaps) -> str:
 
 def _from_hdf5(path: Path) -> Gaps:
     with artifact.open_hdf5(path) as file:
-        keys = artifact.stamp_keys_of_hdf5(file)
-        stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
-        if stamp is not None:
-            artifact.expect(stamp, "avgap.gaps", path)
+        stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
         if "gap" not in file:
             raise InputError(
                 f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
@@ -194,15 +211,10 @@ def _texts(column: Any, path: Path) -> list[str]:
 
 
 def _from_csv(table: CsvTable, name: str) -> Gaps:
-    stamp = artifact.parse_stamp(table.keys, name) if table.keys else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", name)
+    stamp = stamp_of_gaps(table.keys, name)
     header = table.header
-    if not table.rows:
-        raise InputError(f"{name} is empty", [f"columns: {', '.join(header)}"] if header else [])
     if "gap" not in header:
-        lines = [f"it has: {', '.join(header)}"]
-        raise InputError(f"{name} has no gap column", lines, meant(header))
+        raise InputError(f"{name} has no gap column", [f"it has: {', '.join(header)}"])
     columns = dict(zip(header, zip(*table.rows, strict=True), strict=True))
     arrays: dict[str, Any] = {n: _of_cells(columns.get(n), n, float, name) for n in _COLUMNS}
     # A foreign table may name its classes, or leave some out; only ours promises indices.

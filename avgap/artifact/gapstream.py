@@ -6,7 +6,6 @@ column alone, and only counted: memory does not grow with it.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -20,7 +19,8 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
-from avgap.artifact.gaps import read_gaps
+from avgap.artifact.csv import Line, open_csv
+from avgap.artifact.gaps import read_gaps, stamp_of_gaps
 from avgap.errors import InputError
 from avgap.mixture.fit import EXACT
 from avgap.mixture.histogram import Bins, Histogram
@@ -139,10 +139,7 @@ def _count(path: Path, histogram: Histogram) -> Table:
 def _open_hdf5(path: Path, stack: ExitStack) -> tuple[Any, Stamp | None]:
     """The gap column, not yet read, if there is one, and the stamp."""
     file = stack.enter_context(artifact.open_hdf5(path))
-    keys = artifact.stamp_keys_of_hdf5(file)
-    stamp = artifact.parse_stamp(keys, path) if artifact.is_stamped(keys) else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", path)
+    stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
     column = file.get("gap")
     usable = getattr(column, "ndim", 0) == 1 and column.dtype.kind in "fiu"
     return column if usable else None, stamp
@@ -179,44 +176,19 @@ _OPENERS: dict[str, Callable[[Path, ExitStack], tuple[Any, Stamp | None]]] = {
 
 def _csv_slabs(path: Path, stack: ExitStack) -> tuple[Iterator[NDArray[np.float64]], Stamp | None]:
     """The gap column of a CSV in pieces, and the stamp in its leading comment."""
-    try:
-        file = stack.enter_context(path.open(encoding="utf-8-sig", newline=""))
-        first = file.readline()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    keys = artifact.stamp_keys_of_comment(first)
-    stamp = artifact.parse_stamp(keys, str(path)) if keys else None
-    if stamp is not None:
-        artifact.expect(stamp, "avgap.gaps", str(path))
-    rows = csv.reader(file)
-    try:
-        header = next(rows, []) if keys else next(csv.reader([first]), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    header = [name.strip() for name in header]
-    if header.count("gap") != 1:
-        told = "has no gap column" if "gap" not in header else "has several gap columns"
-        raise InputError(f"{path} {told}", [f"it has: {', '.join(header)}"])
-    return _pieces(path, rows, header), stamp
+    table = stack.enter_context(open_csv(path))
+    stamp = stamp_of_gaps(table.keys, path)
+    if "gap" not in table.header:
+        raise InputError(f"{path} has no gap column", [f"it has: {', '.join(table.header)}"])
+    return _pieces(path, table.rows, table.header.index("gap")), stamp
 
 
-def _pieces(
-    path: Path, rows: Iterator[list[str]], header: Sequence[str]
-) -> Iterator[NDArray[np.float64]]:
-    place, width = header.index("gap"), len(header)
+def _pieces(path: Path, rows: Iterator[Line], place: int) -> Iterator[NDArray[np.float64]]:
     number = 0
-    while True:
+    while piece := [row.cells[place] for row in islice(rows, _ROWS)]:
         try:
-            piece = list(islice(rows, _ROWS))
-            if any(row and len(row) != width for row in piece):
-                raise ValueError(f"a row has other than {width} cells, as many as the header")
-            values = np.array([float(row[place]) for row in piece if row])
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
+            yield np.array([float(cell) for cell in piece])
         except ValueError as error:
             where = f"within {_ROWS:,} rows from row {number + 1:,} on: {error}"
             raise InputError(f"{path}: gap is not a number in every row", [where]) from error
-        if not piece:
-            return
-        yield values
         number += len(piece)

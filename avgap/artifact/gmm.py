@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
+from avgap.artifact.reading import open_stdin
 from avgap.errors import InputError
 from avgap.mixture.model import Mixture
 from avgap.mixture.result import Diagnostics, FitRecord
@@ -51,10 +51,8 @@ def read_mixture(path: str | Path) -> GmmFile:
 
 
 def _json_of_stdin(name: str) -> dict[str, Any]:
-    if sys.stdin is None:  # closed by the caller (<&-)
-        raise InputError(f"{name} is closed")
     try:
-        keys = artifact.parse_json(sys.stdin.read().removeprefix("\ufeff"))
+        keys = artifact.parse_json(open_stdin().read().removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} cannot be read as JSON", [str(error)]) from error
     return keys if isinstance(keys, dict) else {}

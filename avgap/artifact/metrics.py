@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avgap import artifact
+from avgap.artifact import Kind
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
 
@@ -33,6 +34,13 @@ def read_metrics(path: Path) -> dict[str, Any]:
     if not whole:
         raise InputError(f"{path} is corrupt: it lacks numbers", [], "avgap evaluate again")
     return body
+
+
+METRICS: Kind[dict[str, Any]] = Kind(
+    read_metrics,
+    lambda body: artifact.digest("metrics", body),
+    lambda path, body, stamp: artifact.write_text(path, artifact.to_json(stamp, body)),
+)
 
 
 def body_of(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.artifact.arrays import read_hdf5, read_npz, texts
 from avgap.artifact.csv import expect_once, read_csv
+from avgap.artifact.gaps import stamp_of_gaps
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
 from avgap.text import shorten
@@ -68,15 +69,8 @@ def _npz(path: Path) -> ScoreFile:
 
 def _hdf5(path: Path) -> ScoreFile:
     with artifact.open_hdf5(path) as file:
-        keys = artifact.stamp_keys_of_hdf5(file)
-        stamp = _stamp(keys, path) if artifact.is_stamped(keys) else None
+        stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
     return _of_arrays(read_hdf5(path), stamp)
-
-
-def _stamp(keys: dict[str, Any], path: Path) -> Stamp:
-    stamp = artifact.parse_stamp(keys, path)
-    artifact.expect(stamp, "avgap.gaps", path)
-    return stamp
 
 
 def _of_arrays(arrays: Arrays, stamp: Stamp | None) -> ScoreFile:
@@ -89,14 +83,14 @@ def _of_arrays(arrays: Arrays, stamp: Stamp | None) -> ScoreFile:
 
 
 def _csv(path: Path) -> ScoreFile:
-    keys, names, rows = read_csv(path)
-    cells = zip(*rows, strict=True) if rows else ([] for _ in names)
+    keys, names, rows, _ = read_csv(path)
+    cells = zip(*rows, strict=True)
     columns = {name: np.array(values, dtype=str) for name, values in zip(names, cells, strict=True)}
     scores = {
         name: array for name, array in columns.items() if name in SCORES or _PART.fullmatch(name)
     }
     columns |= _numbers(scores, columns.get("id"), path)
-    return _of_columns(columns, _stamp(keys, path) if keys else None, path)
+    return _of_columns(columns, stamp_of_gaps(keys, path), path)
 
 
 def _numbers(columns: Arrays, ids: Any, path: Path) -> Arrays:

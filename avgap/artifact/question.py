@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from avgap.artifact.reading import read_stamp
-from avgap.artifact.stamp import FORMATS, Question, Stamp, in_words
+from avgap.artifact.stamp import FORMATS, Question, Stamp, format_name
 from avgap.errors import AvgapError, InputError, OutputError
 
 Content = TypeVar("Content")
 
 
-def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
+def reuse(path: Path, question: Question, *, force: bool) -> Stamp | None:
     """The stamp of path when it answers this question already; None when it is to be (re)made.
 
     Raises OutputError when path answers another question (without force), or is no file of ours
@@ -23,7 +23,7 @@ def settle(path: Path, question: Question, *, force: bool) -> Stamp | None:
     endings = FORMATS[question.format]
     if path.suffix not in endings:
         raise OutputError(
-            f"{path} is no name for {in_words(question.format)}", hint=f"-o {path}{endings[0]}"
+            f"{path} is no name for {format_name(question.format)}", hint=f"-o {path}{endings[0]}"
         )
     if not path.exists():
         return None
@@ -67,7 +67,7 @@ def unharmed(
 def compare(there: Question, asked: Question) -> list[str]:
     """What differs between two questions, one line each; empty when they are the same."""
     if there.format != asked.format:
-        return [f"it is {in_words(there.format)}, asked for is {in_words(asked.format)}"]
+        return [f"it is {format_name(there.format)}, asked for is {format_name(asked.format)}"]
     lines = []
     for name in sorted({*there.inputs, *asked.inputs}):
         old, new = there.inputs.get(name), asked.inputs.get(name)

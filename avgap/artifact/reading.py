@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import numbers
 import pickle
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
 from avgap.errors import ForeignError, InputError
@@ -23,7 +25,7 @@ def read_stamp(path: Path) -> Stamp:
         raise InputError(f"{path} is a folder, not an artifact")
     readers = {
         ".h5": _stamp_of_hdf5,
-        ".json": _stamp_of_json,
+        ".json": read_json,
         ".csv": _stamp_of_csv,
         ".pt": _stamp_of_pt,
     }
@@ -46,6 +48,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ForeignError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
     return data
+
+
+def open_stdin() -> TextIO:
+    """Standard input as UTF-8, with the newlines it has. Raises InputError: closed."""
+    if sys.stdin is None:  # by the caller (<&-)
+        raise InputError("standard input is closed")
+    raw = getattr(sys.stdin, "buffer", None)  # its text may have been decoded with replacements
+    if raw is None:
+        return sys.stdin
+    return io.TextIOWrapper(io.BytesIO(raw.read()), encoding="utf-8", newline="")
 
 
 def parse_json(text: str) -> Any:
@@ -102,10 +114,6 @@ def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
 def _stamp_of_hdf5(path: Path) -> dict[str, Any]:
     with open_hdf5(path) as file:
         return stamp_keys_of_hdf5(file)
-
-
-def _stamp_of_json(path: Path) -> dict[str, Any]:
-    return read_json(path)
 
 
 def _stamp_of_csv(path: Path) -> dict[str, Any]:

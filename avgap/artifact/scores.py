@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avgap.artifact.arrays import in_words, texts
+from avgap.artifact.arrays import texts, type_and_shape
 from avgap.artifact.gaps import Gaps
 from avgap.artifact.predictions import SCORES, TEXT, ScoreFile
 from avgap.errors import InputError
@@ -110,13 +110,14 @@ def _wrong_shapes(arrays: Arrays, classes: tuple[str, ...] | None) -> Iterator[s
     for name, array in arrays.items():
         numbers = array.dtype.kind in "fiu"
         if name in TEXT and (array.ndim != 1 or not (numbers or array.dtype.kind in "OUS")):
-            yield f"{name} is {in_words(array)}, expected names or integers, (N,)"
+            yield f"{name} is {type_and_shape(array)}, expected names or integers, (N,)"
         elif name in SCORES:
             one = name in ("audio_prob", "visual_prob")
             if not numbers or array.ndim not in ((1, 2) if one else (2,)):
-                yield f"{name} is {in_words(array)}, expected numbers, (N, M){' or (N,)' * one}"
+                wanted = "(N, M) or (N,)" if one else "(N, M)"
+                yield f"{name} is {type_and_shape(array)}, expected numbers, {wanted}"
             elif array.ndim == 2 and array.shape[1] < 2:
-                yield f"{name} is {in_words(array)}: scores of fewer than two classes"
+                yield f"{name} is {type_and_shape(array)}: scores of fewer than two classes"
             elif name.endswith("logits") and len(array) and _are_probabilities(array):
                 yield f"{name} are probabilities, every row sums to 1: name them {name[:-6]}prob"
     sizes = {name: len(array) for name, array in arrays.items() if array.ndim}

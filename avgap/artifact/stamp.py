@@ -151,10 +151,10 @@ def parse_stamp(keys: Mapping[str, Any], path: str | Path) -> Stamp:
 def expect(stamp: Stamp, format: str, path: str | Path) -> None:
     """Raise InputError unless the stamp is of this format."""
     if stamp.format != format:
-        raise InputError(f"{path} is {in_words(stamp.format)}, not {in_words(format)}")
+        raise InputError(f"{path} is {format_name(stamp.format)}, not {format_name(format)}")
 
 
-def in_words(format: str) -> str:
+def format_name(format: str) -> str:
     """A format's name with its article, for errors."""
     name = format.removeprefix("avgap.")
     return {"gaps": "a table of gaps", "gmm": "a mixture", "metrics": "a table of metrics"}.get(

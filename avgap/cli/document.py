@@ -41,10 +41,10 @@ def format_to_write(output: str | None, format: str | None, *, as_json: bool) ->
         raise UsageError("--json and --format both want standard output", (), "-o FILE")
     if output is None or output == STDOUT:
         return format if output is None else format or "md"
-    from avgap.report.document import format_of, settle
+    from avgap.report.document import expect_writable, format_of
 
     kind = format or format_of(Path(output))
-    settle(Path(output), kind)
+    expect_writable(Path(output), kind)
     return kind
 
 

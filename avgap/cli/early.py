@@ -116,11 +116,11 @@ def expect_name(output: str | Path | None, kind: str) -> None:
     """Raise OutputError where an artifact of a kind, such as gaps, cannot be called so."""
     if output is None or str(output) == STDOUT:
         return
-    from avgap.artifact.stamp import FORMATS, in_words
+    from avgap.artifact.stamp import FORMATS, format_name
 
     endings = FORMATS[f"avgap.{kind}"]
     if Path(output).suffix not in endings:
-        what = in_words(f"avgap.{kind}")
+        what = format_name(f"avgap.{kind}")
         raise OutputError(f"{output} is no name for {what}", hint=f"-o {output}{endings[0]}")
 
 

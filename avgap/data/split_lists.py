@@ -7,7 +7,6 @@ Read are: CSV with or without header, byte order mark and carriage returns (OGM-
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
@@ -15,6 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from avgap import artifact
+from avgap.artifact.csv import (
+    Line,
+    at_commas,
+    expect_commas,
+    expect_once,
+    headed,
+    read_csv,
+    read_list,
+)
 from avgap.errors import InputError
 from avgap.settings import SPLITS
 from avgap.text import shorten
@@ -100,19 +108,11 @@ def _tables(folder: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The number and the cells of every line that is not empty. Raises InputError: unreadable."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, line in enumerate(file.read().splitlines(), start=1):
-                cells = _cells(line)
-                if any(cells):
-                    yield number, cells
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None
-        raise InputError(f"{path} cannot be read as a list", [str(error)], hint) from error
+def lines_of(path: Path) -> list[Line]:
+    """The number and the cells of every line that is not empty. Raises InputError as read_list."""
+    lines = list(read_list(path, _cells))
+    expect_commas(lines[0].cells, path)
+    return lines
 
 
 def stem(name: str) -> str:
@@ -124,20 +124,20 @@ def _cells(line: str) -> list[str]:
     """The cells of a line: the id first, the label last."""
     if line.count("&") == 4:
         label, video, *_ = line.split("&")
-        return [video.strip(), label.strip()]
+        return [video, label]
     match = _NAMED.fullmatch(line.strip())
-    cells = list(match.groups()) if match else next(csv.reader([line]), [])
-    return [cell.strip() for cell in cells]
+    return list(match.groups()) if match else at_commas(line)
 
 
 def _entries(path: Path, split: str) -> Iterator[Entry]:
     if path.suffix.lower() == ".h5":
         yield from _order(path, split)
         return
-    for position, (number, cells) in enumerate(lines_of(path)):
-        if position or cells[0].lower() not in _HEADERS:
-            label = cells[-1] if len(cells) > 1 else ""
-            yield Entry(cells[0], label, split, f"{path.name}:{number}")
+    lines = lines_of(path)
+    bare = lines[0].cells[0].lower() not in _HEADERS
+    for number, cells in lines if bare else headed(iter(lines), path)[1]:
+        label = cells[-1] if len(cells) > 1 else ""
+        yield Entry(cells[0], label, split, f"{path.name}:{number}")
 
 
 def _order(path: Path, split: str) -> Iterator[Entry]:
@@ -155,23 +155,23 @@ def _keys(path: Path) -> set[tuple[str, str]]:
 
 def _from_table(path: Path) -> list[Entry]:
     """A table with the columns id and split, or without header and a column of splits alone."""
-    lines = list(lines_of(path))
-    header = [name.lower() for name in lines[0][1]] if lines else []
+    header = [name.lower() for name in next(read_list(path, _cells)).cells]
     id = next((place for place, name in enumerate(header) if name in _HEADERS), None)
     split = next((place for place, name in enumerate(header) if name in _SPLIT_HEADERS), None)
+    label = header.index("label") if "label" in header else None
     if id is not None and split is not None:
-        label = header.index("label") if "label" in header else None
-        lines = lines[1:]
+        table = read_csv(path)
+        expect_once([name.lower() for name in table.header], path)
+        lines = [Line(*line) for line in zip(table.lines, table.rows, strict=True)]
     else:
-        id, label = 0, None
-        split = _column_of_splits([cells for _, cells in lines])
+        lines = lines_of(path)
+        id, label, split = 0, None, _column_of_splits([cells for _, cells in lines])
     if split is None:
-        hint = "the folder of the lists, one per split" if lines else None
-        details = [f"it has: {', '.join(lines[0][1])}"] if lines else ["it is empty"]
-        raise InputError(f"{path} needs the columns id and split", details, hint)
-    wanted = max(id, split, label or 0)
-    if short := [f"{path.name}:{number}" for number, cells in lines if len(cells) <= wanted]:
-        raise InputError(f"{path} has rows that are too short", shorten(short))
+        raise InputError(
+            f"{path} needs the columns id and split",
+            [f"it has: {', '.join(lines[0].cells)}"],
+            "the folder of the lists, one per split",
+        )
     entries = [
         Entry(
             cells[id],

@@ -4,7 +4,7 @@ from avgap.figures.analysis import Bar, by_group, crowd, trajectories
 from avgap.figures.comparison import Change, accuracies, differences
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
 from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
-from avgap.figures.writing import MARK, save, settle, svg
+from avgap.figures.writing import MARK, expect_writable, save, svg
 
 __all__ = [
     "COLOURS",
@@ -22,10 +22,10 @@ __all__ = [
     "curve_grid",
     "differences",
     "evolution",
+    "expect_writable",
     "gap_histogram",
     "histogram_edges",
     "save",
-    "settle",
     "style",
     "svg",
     "trajectories",

@@ -40,7 +40,7 @@ def svg(figure: Figure, name: str, title: str) -> str:
     return text.replace("<svg", opening, 1).strip()
 
 
-def settle(path: Path) -> None:
+def expect_writable(path: Path) -> None:
     """Raise OutputError unless a figure may be saved at path."""
     if path.suffix not in _FORMATS:
         raise OutputError(f"cannot draw {path}", [f"known endings: {', '.join(_FORMATS)}"])
@@ -52,7 +52,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
     import matplotlib as mpl
 
-    settle(path)
+    expect_writable(path)
     mark = f"{MARK} {__version__}"
     metadata: dict[str, dict[str, Any]] = {
         ".png": {"Software": mark},

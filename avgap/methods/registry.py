@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from avgap.errors import UsageError, unknown
@@ -24,6 +23,7 @@ from avgap.methods.opm import Opm
 from avgap.methods.opm_ogm import OpmOgm
 from avgap.methods.pmr import Pmr
 from avgap.methods.unimodal import AudioOnly, VisualOnly
+from avgap.text import nearest
 
 METHODS: dict[str, type[Method]] = {
     "audio-only": AudioOnly,
@@ -106,8 +106,8 @@ def choose(name: str, assignments: Sequence[str] = ()) -> Method:
         if not equals:
             problems.append(f"{word!r} is no NAME=VALUE")
         elif key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
-            problems.append(f"unknown setting {key!r}" + (f": {near[0]}?" if near else ""))
+            near = nearest(key, known)
+            problems.append(f"unknown setting {key!r}" + (f": {near}?" if near else ""))
         else:
             try:
                 values[key] = known[key].parse(text)

@@ -208,7 +208,7 @@ def format_of(output: Path) -> str:
     return ENDINGS.get(ending, "html")
 
 
-def settle(output: Path, format: str) -> None:
+def expect_writable(output: Path, format: str) -> None:
     """Raise OutputError unless a report of this format may be written at output."""
     if format == "figures":
         if (output.exists() and not output.is_dir()) or output.suffix in (".pdf", ".svg", ".png"):
@@ -228,7 +228,7 @@ def is_ours(path: Path) -> bool:
 
 def write_document(document: Document, output: Path, format: str) -> None:
     """Write it in a format; `figures` fills a folder. Raises OutputError: a foreign file."""
-    settle(output, format)
+    expect_writable(output, format)
     if format == "figures":
         _draw_all(document, output)
     else:
@@ -246,7 +246,7 @@ def _draw_all(document: Document, folder: Path) -> None:
                 path = path.with_stem(f"{path.stem}-again")
             drawn[path] = graph.draw
     for path in drawn:
-        figures.settle(path)
+        figures.expect_writable(path)
     for path, draw in drawn.items():
         figures.save(draw(), path)
 

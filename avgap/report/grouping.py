@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from avgap import console
+from avgap.artifact.csv import read_csv
 from avgap.artifact.gaps import Gaps
 from avgap.errors import InputError, UsageError
 from avgap.report.breakdown import Grouping, by_agreement, by_class, by_text
@@ -49,37 +48,21 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
 
     Raises InputError: missing, unreadable, no column id, no other column, no rows, an id twice.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            ours = first.startswith(("# {", "# avgap "))  # a stamp, or the mark of a report
-            reader = csv.DictReader(file if ours else chain([first], file))
-            rows = [row for row in reader if any(row.values())]
-            header = [name for name in reader.fieldnames or [] if name]
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist", hint="a CSV with a column id") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error
-    if "id" not in header:
-        like = nearest("id", header)
+    table = read_csv(path, "a CSV with a column id")
+    columns = dict(zip(table.header, zip(*table.rows, strict=True), strict=True))
+    columns.pop("", None)
+    if "id" not in columns:
+        like = nearest("id", columns)
         guess = [f"is it {like!r}?"] if like else []
-        raise InputError(
-            f"{path} has no column 'id'", [*guess, f"it has: {', '.join(header) or 'nothing'}"]
-        )
-    if len(header) == 1:
+        raise InputError(f"{path} has no column 'id'", [*guess, f"it has: {', '.join(columns)}"])
+    ids = columns.pop("id")
+    if not columns:
         raise InputError(f"{path} has no column beside id", hint="a column to group the samples by")
-    if not rows:
-        raise InputError(f"{path} is empty", [f"columns: {', '.join(header)}"])
-    ids = [(row["id"] or "").strip() for row in rows]
     seen: set[str] = set()
     twice = [id for id in ids if id in seen or seen.add(id)]  # type: ignore[func-returns-value]
     if twice:
         raise InputError(f"{path} names {len(set(twice)):,} ids twice", shorten(sorted(set(twice))))
-    return {
-        name: {id: (row[name] or "").strip() for id, row in zip(ids, rows, strict=True)}
-        for name in header
-        if name != "id"
-    }
+    return {name: dict(zip(ids, cells, strict=True)) for name, cells in columns.items()}
 
 
 def columns_of_table(

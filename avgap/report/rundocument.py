@@ -13,7 +13,14 @@ from avgap.artifact.metrics import TITLES
 from avgap.errors import InputError, OutputError
 from avgap.report.breakdown import Group
 from avgap.report.commands import commands
-from avgap.report.document import Document, Section, csv_text, inline, settle, write_document
+from avgap.report.document import (
+    Document,
+    Section,
+    csv_text,
+    expect_writable,
+    inline,
+    write_document,
+)
 from avgap.report.graphs import graphs, histogram_to_point_at
 from avgap.report.grouping import AGREEMENT, CLASS, NO_QUESTION, By, read_by
 from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_run
@@ -58,7 +65,7 @@ def page(
     made_by: the command line, for the reader. Raises InputError (a folder without artifacts, a
     cache of other gaps), OutputError (a file that avgap did not write).
     """
-    settle(Path(output), format)
+    expect_writable(Path(output), format)
     return write(read_views(paths, cache, read_by(by)), Path(output), format, made_by)
 
 
@@ -104,7 +111,7 @@ def write_trajectories(views: list[RunView], output: Path) -> int:
     """
     if output.suffix.lower() != ".csv":
         raise OutputError(f"cannot write trajectories to {output}", hint="a name ending in .csv")
-    settle(output, "csv")
+    expect_writable(output, "csv")
     lacking = [run.name for run in views if run.trajectories is None]
     if lacking:
         raise InputError(

@@ -19,7 +19,7 @@ from torch.utils import _pytree
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
-from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, save_checkpoint, settle_checkpoint
+from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, reuse_checkpoint, save_checkpoint
 from avgap.errors import OutputError
 from avgap.models import Description
 from avgap.training import TrainState, distributed, state_of
@@ -57,23 +57,23 @@ class Folder:
         self.flush()
         return self._digest
 
-    def settle(self, *, force: bool) -> Checkpoint | None:
+    def reuse(self, *, force: bool) -> Checkpoint | None:
         """The checkpoint to continue or confirm, for all processes; None to begin.
 
         Raises OutputError.
         """
-        there = distributed.from_first(lambda: self._settle(force))
+        there = distributed.from_first(lambda: self._reuse(force))
         if there is not None:
             self.best = max((_score(line) for line in there.history), default=-1.0)
             self._digest = there.stamp.digest
         return there
 
-    def _settle(self, force: bool) -> Checkpoint | None:
+    def _reuse(self, force: bool) -> Checkpoint | None:
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file, not a training folder", hint="another -o")
         best, log = self.path / "best.pt", self.path / "log.jsonl"
-        artifact.settle(best, self.question, force=force)
-        there = settle_checkpoint(self.checkpoint, self.question, force=force)
+        artifact.reuse(best, self.question, force=force)
+        there = reuse_checkpoint(self.checkpoint, self.question, force=force)
         if there is None and not self.checkpoint.exists() and log.exists():
             raise OutputError(f"{log} exists without a checkpoint of avgap", (), "another -o")
         if there is None:

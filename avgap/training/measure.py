@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from avgap import artifact, console
-from avgap.artifact import STANDARD_STREAM, Question, Stamp
-from avgap.artifact.gaps import Collected, Gaps, read_gaps, write_gaps
+from avgap import console
+from avgap.artifact import Output, Question
+from avgap.artifact.gaps import GAPS, Collected, Gaps
 from avgap.data.loading.resident import Resident
 from avgap.errors import InputError
 from avgap.models.audiovisual import AudioVisual
@@ -30,29 +29,17 @@ class GapPass:
     """What a pass asks, apart from the model: `gaps`, `adapt` and `evaluate` make one."""
 
     inputs: dict[str, str]
-    hints: dict[str, str]
+    sources: dict[str, Path]
     split: str = "train"
     logits: bool = False
     precision: str = "fp32"
     batch_size: int = INFERENCE_BATCH_SIZE
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What of the options can change the answer."""
-        return {"split": self.split, "logits": self.logits, "precision": self.precision}
-
-    def settle(self, output: str | Path, *, force: bool) -> Gaps | None:
-        """The table at output when it answers this question already. Raises OutputError."""
-        if str(output) == STANDARD_STREAM:
-            return None
-        return from_first(lambda: self._settle(Path(output), force))
-
-    def _settle(self, output: Path, force: bool) -> Gaps | None:
-        question = Question("avgap.gaps", self.inputs, self.parameters)
-        stamp = artifact.settle(output, question, force=force)
-        if stamp is None:
-            return None
-        return artifact.unharmed(output, stamp, read_gaps, Gaps.digest, force=force)
+    def output(self, path: str | Path) -> Output[Gaps]:
+        """A place for the table, of all processes."""
+        asked = {"split": self.split, "logits": self.logits, "precision": self.precision}
+        question = Question("avgap.gaps", self.inputs, asked)
+        return Output(path, question, self.sources, GAPS, from_first)
 
     def run(
         self, model: AudioVisual, data: Resident, image_size: int, output: str | Path
@@ -62,25 +49,7 @@ class GapPass:
         table = measure(model, data, image_size, self)
         if self.precision == "bf16":
             console.notice(_rounding(table, model, data, image_size))
-        return self.write(table, data.device, started, output)
-
-    def write(
-        self, table: Gaps, device: torch.device, started: float, output: str | Path
-    ) -> Collected:
-        """Write a table that was measured, with the logits where they are asked for."""
-        table = table if self.logits else table.without_logits()
-        stamp = Stamp(
-            "avgap.gaps",
-            table.digest(),
-            self.inputs,
-            self.parameters,
-            artifact.provenance(started, str(device)),
-            self.hints,
-        )
-        table = replace(table, stamp=stamp)
-        if str(output) != STANDARD_STREAM:
-            from_first(lambda: write_gaps(Path(output), table))
-        return Collected(table, str(output), up_to_date=False)
+        return Collected.of(self.output(output).write(table, started, data.device), output)
 
 
 def _rounding(table: Gaps, model: AudioVisual, data: Resident, image_size: int) -> str:

@@ -1,4 +1,4 @@
-"""How warmup, adapt and baseline run: settled, continued or begun, trained, saved.
+"""How warmup, adapt and baseline run: confirmed, continued or begun, trained, saved.
 
 `run` is the skeleton of all three; a `Plan` is what sets one command apart from another.
 """
@@ -119,7 +119,7 @@ def run(
     plan = make_plan(cache, device)
     hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
     folder = Folder(output, plan.question, plan.description, hints, str(device))
-    there = folder.settle(force=force)
+    there = folder.reuse(force=force)
     if there is not None and there.complete:
         folder.write_log(there.history)
         return Trained(there, folder.checkpoint, up_to_date=True)

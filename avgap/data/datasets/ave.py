@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from avgap.artifact.csv import read_list
 from avgap.data.clip import Clip, Listing
 from avgap.data.datasets.folder import find_media, why_broken, within
 from avgap.data.split_lists import has_lists
@@ -59,22 +60,15 @@ def ave(root: Path) -> Listing:
 
 
 def _events(table: Path) -> list[_Event]:
-    try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        hint = "the folder of AVE.zip, which holds it beside AVE/"
-        raise InputError(f"{table} does not exist", hint=hint) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{table} cannot be read as text", [str(error)]) from error
+    hint = "the folder of AVE.zip, which holds it beside AVE/"
     events, problems = [], []
-    for number, line in enumerate(lines, start=1):
+    for number, cells in read_list(table, lambda line: line.split("&"), hint):
         try:
-            label, video, _, start, end = line.split("&")
-            events.append(_Event(label.strip(), video.strip(), float(start), float(end)))
+            label, video, _, start, end = cells
+            events.append(_Event(label, video, float(start), float(end)))
         except ValueError:
-            header = number == 1 and "VideoID" in line
-            if line.strip() and not header:
-                problems.append(f"line {number}: {line}")
+            if not (number == 1 and "VideoID" in cells):
+                problems.append(f"line {number}: {'&'.join(cells)}")
     if problems:
         what = f"{table} has {len(problems):,} lines that are not Class&VideoID&Quality&Start&End"
         raise InputError(what, shorten(problems))

@@ -5,12 +5,10 @@ A clip is named ACTOR_SENTENCE_EMOTION_LEVEL, so that its label and its speaker 
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from avgap.artifact.csv import read_csv
 from avgap.data.clip import Clip, Listing
 from avgap.data.datasets.folder import find_media, why_broken, within
 from avgap.errors import InputError
@@ -53,8 +51,8 @@ def cremad(root: Path) -> Listing:
 
 def _named(root: Path) -> set[str]:
     """The ids of SentenceFilenames.csv, where it is there."""
-    rows = _rows(root / _NAMES) if (root / _NAMES).exists() else iter(())
-    return {row["Filename"] for row in rows if _ID.fullmatch(row.get("Filename") or "")}
+    rows = read_csv(root / _NAMES).records() if (root / _NAMES).exists() else []
+    return {row["Filename"] for row in rows if _ID.fullmatch(row.get("Filename", ""))}
 
 
 def _votes(root: Path) -> dict[str, dict[str, str]]:
@@ -64,9 +62,9 @@ def _votes(root: Path) -> dict[str, dict[str, str]]:
     """
     places = [folder / name for folder in (root, root / "processedResults") for name in _VOTES]
     found: dict[str, dict[str, str]] = {}
-    for row in next((_rows(place) for place in places if place.exists()), iter(())):
-        match = _ID.fullmatch(row.get("fileName") or "")
-        condition = _CONDITIONS.get((row.get("") or " ")[0])
+    for row in next((read_csv(place).records() for place in places if place.exists()), []):
+        match = _ID.fullmatch(row.get("fileName", ""))
+        condition = _CONDITIONS.get(row.get("", "")[:1])
         if match is None or condition is None:
             continue
         try:
@@ -75,12 +73,3 @@ def _votes(root: Path) -> dict[str, dict[str, str]]:
             continue
         found.setdefault(match[0], {})[condition] = f"{share:.4f}"
     return found
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield from csv.DictReader(file)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV", [str(error)]) from error

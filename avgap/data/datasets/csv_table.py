@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from pathlib import Path
 
+from avgap.artifact.csv import expect_once, read_csv
 from avgap.data.clip import Clip, Listing
 from avgap.data.datasets.folder import why_broken
 from avgap.errors import InputError
@@ -14,7 +14,6 @@ from avgap.text import natural_order, nearest, shorten
 TABLE = "clips.csv"
 _REQUIRED = ("id", "label", "split", "video")
 _OPTIONAL = ("audio", "start", "end")
-_SPARE = "\0"  # where a row's cells beyond the header go; no column has such a name
 
 
 def csv_table(root: Path, *, augment: bool = True) -> Listing:
@@ -23,23 +22,19 @@ def csv_table(root: Path, *, augment: bool = True) -> Listing:
     Columns: id, label, split, video; optionally audio (else the video's own sound track), start
     and end (s); every other column is kept as it is. Paths are relative to the table's folder.
     Labels are names or integers; classes are sorted naturally, integers by value.
-    Raises InputError: no table, no rows, a column missing or twice, a row of too many cells, a
-    start or an end that is no number.
+    Raises InputError: no table, one that cannot be read, a column missing, a start or an end that
+    is no number.
     Files that are missing or empty make broken clips, each with its reason.
     """
     table = root / TABLE if root.is_dir() else root
-    header, rows = _read(table)
-    columns = {name.strip().lower(): name for name in header if name}
-    _require_columns(header, columns, table)
-    if not rows:
-        raise InputError(f"{table} is empty", [f"columns: {', '.join(header)}"])
+    _, header, rows, lines = read_csv(table, f"a table with the columns {', '.join(_REQUIRED)}")
+    names = [name.lower() for name in header]
+    expect_once(names, table)
+    _require_columns(header, table)
     problems: list[str] = []
     clips = []
-    for number, raw in enumerate(rows, start=2):
-        if spare := [cell for cell in raw.get(_SPARE) or () if cell]:
-            problems.append(f"line {number}: more cells than columns: {', '.join(spare)}")
-            continue
-        row = {name: (raw.get(column) or "").strip() for name, column in columns.items()}
+    for number, cells in zip(lines, rows, strict=True):
+        row = {name: cell for name, cell in zip(names, cells, strict=True) if name}
         try:
             clips.append(_clip(row, table.parent))
         except ValueError as error:
@@ -50,29 +45,8 @@ def csv_table(root: Path, *, augment: bool = True) -> Listing:
     return Listing(clips, classes, augment)
 
 
-def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey=_SPARE)
-            rows = [row for row in reader if any(row.values())]
-            return list(reader.fieldnames or []), rows
-    except FileNotFoundError as error:
-        hint = f"a table with the columns {', '.join(_REQUIRED)}"
-        raise InputError(f"{table} does not exist", hint=hint) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        remedy = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None
-        raise InputError(f"{table} cannot be read as CSV", [str(error)], remedy) from error
-
-
-def _require_columns(header: list[str], columns: dict[str, str], table: Path) -> None:
-    if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), None)):
-        raise InputError(
-            f"{table} has {mark!r} between its columns",
-            [f"its first line: {header[0]}"],
-            "commas between them",
-        )
-    if twice := [name for name in columns if sum(h.strip().lower() == name for h in header) > 1]:
-        raise InputError(f"{table} has columns of one name", twice)
+def _require_columns(header: list[str], table: Path) -> None:
+    columns = {name.lower(): name for name in header if name}
     spare = [name for name in columns if name not in (*_REQUIRED, *_OPTIONAL)]
     lines = []
     for name in _REQUIRED:
@@ -80,7 +54,7 @@ def _require_columns(header: list[str], columns: dict[str, str], table: Path) ->
             like = nearest(name, spare)
             lines.append(f"no column {name!r}" + (f" (is it {columns[like]!r}?)" if like else ""))
     if lines:
-        lines.append(f"it has: {', '.join(columns.values()) or 'nothing'}")
+        lines.append(f"it has: {', '.join(columns.values())}")
         raise InputError(f"{table} lacks columns", lines)
 
 

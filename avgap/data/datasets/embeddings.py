@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import console
-from avgap.artifact.arrays import in_words, read_hdf5, read_npz, texts
+from avgap.artifact.arrays import read_hdf5, read_npz, texts, type_and_shape
 from avgap.data.clip import Clip, Listing
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
@@ -87,12 +87,12 @@ def _check(arrays: Arrays, path: Path) -> None:
             problems.append(f"no array {name!r}" + (f" (is it {like!r}?)" if like else ""))
     for name in _FEATURES:
         if name in arrays and (arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fiu"):
-            problems.append(f"{name} is {in_words(arrays[name])}, expected numbers, (N, d)")
+            problems.append(f"{name} is {type_and_shape(arrays[name])}, expected numbers, (N, d)")
         elif name in arrays and arrays[name].shape[1] == 0:
-            problems.append(f"{name} is {in_words(arrays[name])}: no numbers at all")
+            problems.append(f"{name} is {type_and_shape(arrays[name])}: no numbers at all")
     for name in ("id", "label", "split"):
         if name in arrays and (arrays[name].ndim != 1 or arrays[name].dtype.kind not in "OUSiu"):
-            problems.append(f"{name} is {in_words(arrays[name])}, expected {_TEXT}")
+            problems.append(f"{name} is {type_and_shape(arrays[name])}, expected {_TEXT}")
     sizes = {name: len(arrays[name]) for name in (*_REQUIRED, "split") if _has_rows(arrays, name)}
     if len(set(sizes.values())) > 1:
         problems.append(f"rows: {', '.join(f'{name} {n:,}' for name, n in sizes.items())}")

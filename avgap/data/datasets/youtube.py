@@ -101,7 +101,7 @@ def _end(key: str) -> str:
 
 def _names(root: Path) -> list[str]:
     place = next((root / name for name in _NAMES if (root / name).exists()), None)
-    return [] if place is None else [cells[0] for _, cells in lines_of(place)]
+    return [] if place is None else [line.cells[0] for line in lines_of(place)]
 
 
 def _refuse(path: Path, what: str, problems: Sequence[str]) -> None:
