@@ -42,9 +42,11 @@ LAYERS = [
 WITHIN = {
     "artifact": [
         {"gapstream", "scores"},
-        {"gaps", "gmm", "checkpoint", "metrics", "predictions"},
+        {"predictions"},
+        {"gaps", "gmm", "checkpoint", "metrics"},
         {"csv", "arrays"},
-        {""},  # what the package gives: the four below
+        {""},  # what the package gives: all below
+        {"output"},
         {"question", "disk"},
         {"reading", "writing"},
         {"stamp"},
@@ -63,6 +65,15 @@ WITHIN = {
         {"splitting"},
         {"split_lists"},
         {"clip"},
+    ],
+    "report": [
+        {""},
+        {"describe", "rundocument", "comparison"},
+        {"graphs", "samples", "words", "commands", "seedtables"},
+        {"runview", "seedgroups", "document"},
+        {"grouping", "trajectories", "clips", "votes", "tables", "runfolder", "compared"},
+        {"breakdown", "index", "papernumbers"},
+        {"statistics"},
     ],
     "training": [
         {"run"},
