@@ -57,6 +57,23 @@ class InMemory:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Some samples of another source, uncopied: of n of its rows, index (n,) where it lies."""
+
+    source: Source
+    index: Tensor
+
+    @property
+    def like(self) -> tuple[Tensor, Tensor]:
+        """As Source."""
+        return self.source.like
+
+    def gather(self, rows: Tensor, audio: Tensor, visual: Tensor) -> None:
+        """As Source."""
+        self.source.gather(self.index[rows], audio, visual)
+
+
+@dataclass(frozen=True)
 class Resident:
     """N samples for a device: ids, labels (N,) int64 on it, and the arrays at their location."""
 
@@ -72,6 +89,15 @@ class Resident:
     def device(self) -> torch.device:
         """Where the batches are computed."""
         return self.label.device
+
+
+def subset(data: Resident, rows: Tensor) -> Resident:
+    """Some samples of a split by their rows, (n,) on the CPU; the arrays stay where they lie."""
+    label = data.label[rows.to(data.device)]
+    index = rows.to(data.device) if data.location == "device" else rows
+    return Resident(
+        [data.id[i] for i in rows.tolist()], label, Rows(data.source, index), data.location
+    )
 
 
 class RawBatch(NamedTuple):
