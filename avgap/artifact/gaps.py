@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("audio_prob", "visual_prob", "gap")
 _PREDICTIONS = ("fused_pred", "audio_pred", "visual_pred")
 _LOGITS = ("fused_logits", "audio_logits", "visual_logits")
+_INDICES = ("label", "fold")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Gaps:
     id, label: (N,). audio_prob, visual_prob: softmax score of the true class, (N,), Eq. 4.
     gap: audio_prob − visual_prob, (N,) in [−1, 1], > 0 audio-dominant, Eq. 6.
     fused_pred, audio_pred, visual_pred: predicted class index, (N,). *_logits: (N, M) or None.
+    fold: of cross-fitting, from 1, (N,): the networks of the other folds have trained on a sample,
+    and the one of its own has measured it; None: one network measured all.
     """
 
     gap: NDArray[np.float64]
@@ -43,10 +46,22 @@ class Gaps:
     fused_logits: NDArray[np.float32] | None = None
     audio_logits: NDArray[np.float32] | None = None
     visual_logits: NDArray[np.float32] | None = None
+    fold: NDArray[np.int64] | None = None
     stamp: Stamp | None = None  # None: a table of unknown origin
 
     def __len__(self) -> int:
         return len(self.gap)
+
+    @property
+    def held_out(self) -> bool | None:
+        """Whether the network that measured a sample has never trained on it; None: unknown."""
+        if self.fold is not None:
+            return True
+        asked = {} if self.stamp is None else self.stamp.parameters
+        inputs = {} if self.stamp is None else self.stamp.inputs
+        if "checkpoint" not in inputs or "split" not in asked:
+            return None
+        return asked["split"] != "train"
 
     def numbers(self) -> dict[str, float]:
         """Size, mean, mean absolute value, and the share above zero (audio-dominant)."""
@@ -64,6 +79,8 @@ class Gaps:
     def digest(self) -> str:
         """The digest of the content: ids, labels and every array, not the stamp."""
         arrays = {name: getattr(self, name) for name in (*_COLUMNS, *_PREDICTIONS, *_LOGITS)}
+        if self.fold is not None:
+            arrays["fold"] = self.fold
         return artifact.digest("gaps", self.id, self.label, arrays)
 
 
@@ -150,7 +167,7 @@ def write_gaps(path: Path, table: Gaps) -> None:
         artifact.stamp_hdf5(file, table.stamp)
         if table.id is not None:
             file.create_dataset("id", data=table.id, dtype=h5py.string_dtype())
-        for name in ("label", *_COLUMNS, *_PREDICTIONS, *_LOGITS):
+        for name in (*_INDICES, *_COLUMNS, *_PREDICTIONS, *_LOGITS):
             if getattr(table, name) is not None:
                 file.create_dataset(name, data=getattr(table, name))
 
@@ -164,7 +181,7 @@ def gaps_as_csv(table: Gaps) -> str:
     """The table as CSV text: the stamp in a leading comment line, a header, one row per sample."""
     if table.stamp is None:
         raise ValueError("a table of gaps is written with its stamp")
-    names = ("label", *_COLUMNS, *_PREDICTIONS)
+    names = (*_INDICES, *_COLUMNS, *_PREDICTIONS)
     columns = {"id": table.id} if table.id is not None else {}
     columns |= {n: getattr(table, n).tolist() for n in names if getattr(table, n) is not None}
     text = io.StringIO()
@@ -182,7 +199,7 @@ def _from_hdf5(path: Path) -> Gaps:
             raise InputError(
                 f"{path} has no gap column", [f"it has: {', '.join(file) or 'nothing'}"]
             )
-        ours = () if stamp is None else ("label",)  # foreign tables may name their classes
+        ours = () if stamp is None else _INDICES  # foreign tables may name their classes
         names = [n for n in (*ours, *_COLUMNS, *_PREDICTIONS, *_LOGITS) if n in file]
         arrays = {name: _numbers(file[name], name, path) for name in names}
         arrays["gap"] = arrays["gap"].astype(np.float64)
@@ -218,7 +235,7 @@ def _from_csv(table: CsvTable, name: str) -> Gaps:
     columns = dict(zip(header, zip(*table.rows, strict=True), strict=True))
     arrays: dict[str, Any] = {n: _of_cells(columns.get(n), n, float, name) for n in _COLUMNS}
     # A foreign table may name its classes, or leave some out; only ours promises indices.
-    for column in ("label", *_PREDICTIONS) if stamp is not None else ():
+    for column in (*_INDICES, *_PREDICTIONS) if stamp is not None else ():
         arrays[column] = _of_cells(columns.get(column), column, int, name)
     ids = list(columns["id"]) if "id" in columns else None
     return Gaps(id=ids, stamp=stamp, **arrays)
@@ -259,7 +276,7 @@ def _check(table: Gaps, path: str | Path) -> None:
         raise InputError(f"{path}: gaps are one column of numbers")
     uneven = [
         name
-        for name in ("id", "label", *_COLUMNS, *_PREDICTIONS, *_LOGITS)
+        for name in ("id", *_INDICES, *_COLUMNS, *_PREDICTIONS, *_LOGITS)
         if getattr(table, name) is not None and len(getattr(table, name)) != len(table)
     ]
     if uneven:

@@ -40,9 +40,7 @@ def assign_folds(
     return fold
 
 
-def _expect_enough(
-    label: NDArray[np.int64], folds: int, group: NDArray[np.str_] | None
-) -> None:
+def _expect_enough(label: NDArray[np.int64], folds: int, group: NDArray[np.str_] | None) -> None:
     if group is not None:
         there = len(set(group.tolist()))
         if there < folds:
