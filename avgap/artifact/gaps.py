@@ -61,7 +61,7 @@ class Gaps:
         inputs = {} if self.stamp is None else self.stamp.inputs
         if "checkpoint" not in inputs or "split" not in asked:
             return None
-        return asked["split"] != "train"
+        return bool(asked["split"] != "train")
 
     def numbers(self) -> dict[str, float]:
         """Size, mean, mean absolute value, and the share above zero (audio-dominant)."""
