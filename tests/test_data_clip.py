@@ -91,3 +91,12 @@ def test_the_nearest_name_is_found_whatever_the_case():
 def test_long_lists_are_shortened():
     assert shorten(["a", "b", "c"], shown=2) == ["a", "b", "and 1 more"]
     assert shorten(["a", "b"], shown=2) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\udcff"])
+def test_text_that_a_cache_cannot_hold_is_told(text):
+    clip = Clip("one", "x", "train", meta={"note": text})
+    with pytest.raises(InputError) as caught:
+        check(Listing([clip], ("x",), augment=True), "clips.csv")
+    told = f"'one': {text!r} holds what is no text (a NUL, half a letter)"
+    assert caught.value.details == (told,)

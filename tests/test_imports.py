@@ -58,7 +58,7 @@ WITHIN = {
         {"model", "histogram", "dip"},
     ],
     "data": [
-        {"loading", "plan"},
+        {"loading", "plan", "folds"},
         {"cache", "datasets"},
         {"audit"},
         {"media"},

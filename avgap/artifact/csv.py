@@ -168,11 +168,16 @@ def expect_commas(first: list[str], where: str | Path) -> None:
 
 
 def read_list(
-    path: Path, cells: Callable[[str], list[str]], missing: str | None = None
+    path: Path,
+    cells: Callable[[str], list[str]],
+    missing: str | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> Iterator[Line]:
     """Read a list without header, or with rows of any length, one a line; cells takes it apart.
 
-    Raises InputError: no such file, or as above.
+    may_be_empty: as the list of a split without clips. Raises InputError: no such file, or as
+    above.
     """
     found = False
     with _open(path, missing) as lines:
@@ -184,7 +189,7 @@ def read_list(
             if any(row):
                 found = True
                 yield Line(number, row)
-    if not found:
+    if not found and not may_be_empty:
         raise InputError(f"{path} is empty")
 
 

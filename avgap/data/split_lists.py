@@ -108,10 +108,11 @@ def _tables(folder: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def lines_of(path: Path) -> list[Line]:
+def lines_of(path: Path, *, may_be_empty: bool = False) -> list[Line]:
     """The number and the cells of every line that is not empty. Raises InputError as read_list."""
-    lines = list(read_list(path, _cells))
-    expect_commas(lines[0].cells, path)
+    lines = list(read_list(path, _cells, may_be_empty=may_be_empty))
+    for line in lines[:1]:
+        expect_commas(line.cells, path)
     return lines
 
 
@@ -133,9 +134,9 @@ def _entries(path: Path, split: str) -> Iterator[Entry]:
     if path.suffix.lower() == ".h5":
         yield from _order(path, split)
         return
-    lines = lines_of(path)
-    bare = lines[0].cells[0].lower() not in _HEADERS
-    for number, cells in lines if bare else headed(iter(lines), path)[1]:
+    lines = lines_of(path, may_be_empty=True)
+    named = bool(lines) and lines[0].cells[0].lower() in _HEADERS
+    for number, cells in headed(iter(lines), path)[1] if named else lines:
         label = cells[-1] if len(cells) > 1 else ""
         yield Entry(cells[0], label, split, f"{path.name}:{number}")
 

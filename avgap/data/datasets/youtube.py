@@ -34,7 +34,7 @@ def kinetics_sounds(root: Path) -> Listing:
     """
     rows = []
     for split, path in find_lists(root).items():
-        for number, cells in lines_of(path):
+        for number, cells in lines_of(path, may_be_empty=True):
             rows.append((split, f"{path.name}:{number}", cells))
     media = find_media(root, _segment)
     found: list[tuple[str, str, str]] = []
