@@ -148,9 +148,9 @@ def _trainer(
 
 
 def _opened(asked: Trainings) -> _Folds:
+    splits = open_splits(asked.cache, asked.running)
     if asked.settings.jobs > 1 and distributed.size() > 1:
         raise UsageError("--jobs starts processes of its own", (), "torchrun without --jobs")
-    splits = open_splits(asked.cache, asked.running)
     train = splits.cache.split("train", range(0))  # the checks
     labels = splits.cache.labels(train.name)
     column = asked.settings.by
