@@ -184,6 +184,25 @@ class Warmup:
     ] = "joint"
 
 
+@dataclass(frozen=True)
+class Crossfit:
+    """Into which folds the training split goes, and how many are trained at once."""
+
+    # As cleanlab's cross-validation of labels, which is the nearest practice.
+    folds: Annotated[
+        int, Within(2), Help("So many networks, each trained on all of the folds but its own.")
+    ] = 5
+    by: Annotated[
+        str | None,
+        Help(
+            "Column of the cache, such as speaker, whose groups each stay in one fold.",
+            none="none",
+            metavar="COLUMN",
+        ),
+    ] = None
+    jobs: Annotated[int, Within(1), Help("Folds trained at once, in processes of their own.")] = 1
+
+
 LEARNING_RATES: dict[str, float] = {"sgd": 2e-3, "adam": 1e-4}  # the paper §4.2; MCR
 
 

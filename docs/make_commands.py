@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from avgap.cli import app
 
 COMMANDS = (
-    *("prepare", "merge", "warmup", "gaps", "fitgmm", "adapt", "baseline", "evaluate"),
+    *("prepare", "merge", "warmup", "gaps", "crossfit", "fitgmm", "adapt", "baseline", "evaluate"),
     *("report", "compare", "demo"),
 )
 _INTRODUCTION = """# Commands

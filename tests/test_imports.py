@@ -28,7 +28,7 @@ HEAVY |= {"numpy", "jinja2", "PIL", "pebble", "rich.console"}
 # The house, from the top to the bottom: a room uses what stands below it, and nothing beside it.
 LAYERS = [
     {"cli"},
-    {"adapt", "merge", "compare"},  # stages that call stages
+    {"adapt", "merge", "compare", "crossfit"},  # stages that call stages
     {"prepare", "warmup", "gaps", "fitgmm", "evaluate", "baseline", "report", "demo"},
     {"training", "figures"},
     {"data", "methods"},
@@ -81,7 +81,7 @@ WITHIN = {
         {""},
         {"loop"},
         {"updates", "inference"},
-        {"batches", "device", "optimizer", "timing", "tensorboard"},
+        {"batches", "device", "optimizer", "timing", "tensorboard", "lanes"},
         {"distributed"},
     ],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,23 @@ class Gaps:
         if self.fold is not None:
             arrays["fold"] = self.fold
         return artifact.digest("gaps", self.id, self.label, arrays)
+
+
+def of_folds(tables: Iterable[Gaps], fold: NDArray[np.int64]) -> Gaps:
+    """Of each of N samples the row by the network that has not seen it.
+
+    tables: all samples as measured by the network of fold 1, 2, … in turn; only one is held at a
+    time. fold: of each sample, from 1, (N,).
+    """
+    kept: dict[str, Any] = {}
+    ids: list[str] | None = None
+    for number, table in enumerate(tables, start=1):
+        mine, ids = fold == number, table.id
+        for name in ("label", *_COLUMNS, *_PREDICTIONS, *_LOGITS):
+            values = getattr(table, name)
+            if values is not None:
+                kept.setdefault(name, np.empty_like(values))[mine] = values[mine]
+    return Gaps(id=ids, fold=fold, **kept)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from avgap import console
 from avgap.cli.adapt import adapt
 from avgap.cli.baseline import baseline
 from avgap.cli.compare import compare
+from avgap.cli.crossfit import crossfit
 from avgap.cli.demo import demo
 from avgap.cli.evaluate import evaluate
 from avgap.cli.fitgmm import fitgmm
@@ -28,7 +29,10 @@ from avgap.errors import AvgapError, InputError
 
 _INTERRUPTED = 130
 # In the order in which they are used, which is that of the help.
-COMMANDS = (prepare, merge, warmup, gaps, fitgmm, adapt, baseline, evaluate, report, compare, demo)
+COMMANDS = (
+    *(prepare, merge, warmup, gaps, crossfit, fitgmm, adapt, baseline, evaluate),
+    *(report, compare, demo),
+)
 
 
 class _Commands(TyperGroup):

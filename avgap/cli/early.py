@@ -49,6 +49,12 @@ def expect_method(name: str, assignments: Sequence[str]) -> None:
         raise UsageError(f"{name} cannot be set so", [*problems, listed])
 
 
+def expect_fold(fold: int, folds: int) -> None:
+    """Raise UsageError for a fold that there is not."""
+    if fold > folds:
+        raise UsageError(f"there is no fold {fold}", [f"folds: 1 to {folds}"])
+
+
 def expect_training(
     inputs: Sequence[Path | None],
     output: Path,

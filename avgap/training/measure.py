@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ _COMPARED = 1024  # samples measured in fp32, too, where bf16 is asked for
 
 @dataclass(frozen=True)
 class GapPass:
-    """What a pass asks, apart from the model: `gaps`, `adapt` and `evaluate` make one."""
+    """What a pass asks, apart from the model: `gaps`, `adapt`, `crossfit` and `evaluate` make one.
+
+    besides: what else the table's question says.
+    """
 
     inputs: dict[str, str]
     sources: dict[str, Path]
@@ -34,11 +38,12 @@ class GapPass:
     logits: bool = False
     precision: str = "fp32"
     batch_size: int = INFERENCE_BATCH_SIZE
+    besides: Mapping[str, Any] = field(default_factory=dict)
 
     def output(self, path: str | Path) -> Output[Gaps]:
         """A place for the table, of all processes."""
         asked = {"split": self.split, "logits": self.logits, "precision": self.precision}
-        question = Question("avgap.gaps", self.inputs, asked)
+        question = Question("avgap.gaps", self.inputs, {**asked, **self.besides})
         return Output(path, question, self.sources, GAPS, from_first)
 
     def run(

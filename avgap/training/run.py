@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.artifact.checkpoint import Checkpoint, Progress, read_checkpoint, visual_input
 from avgap.data.cache.reader import Cache, open_cache
-from avgap.data.loading.resident import Resident, resident
+from avgap.data.loading.resident import Resident, Splits, subset
 from avgap.errors import UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
@@ -54,6 +54,7 @@ class Plan:
     inputs: paths by the names in the question. model, progress, optimizer: what it begins with; of
     the optimizer a state to go on with, None for a fresh one. rounds: each of so many epochs.
     begin: the next round, or the one that was broken off. graph: whether steps may be captured.
+    rows: of the training split, what is trained on, (n,) on the CPU; None: all.
     """
 
     question: Question
@@ -67,6 +68,7 @@ class Plan:
     begin: Callable[[TrainState, TrainSetup, Folder], Round]
     graph: bool = True
     optimizer: Mapping[str, Any] | None = None
+    rows: Tensor | None = None
 
     @property
     def new_epochs(self) -> int:
@@ -107,25 +109,25 @@ def run(
     running: Running,
     *,
     force: bool,
+    splits: Splits | None = None,
 ) -> Trained:
     """Train by the plan for this cache and device into the folder output.
 
-    The same call again continues a broken run, or confirms a finished one. Raises UsageError,
-    InputError, OutputError.
+    splits: of the cache, where several runs share them. The same call again continues a broken run,
+    or confirms a finished one. Raises UsageError, InputError, OutputError.
     """
     started = time.monotonic()
-    device = choose_device(running.device)
-    cache = open_cache(cache_path)
-    plan = make_plan(cache, device)
+    splits = splits or open_splits(cache_path, running)
+    plan = make_plan(splits.cache, splits.device)
     hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
-    folder = Folder(output, plan.question, plan.description, hints, str(device))
+    folder = Folder(output, plan.question, plan.description, hints, str(splits.device))
     there = folder.reuse(force=force)
     if there is not None and there.complete:
         folder.write_log(there.history)
         return Trained(there, folder.checkpoint, up_to_date=True)
 
     model = plan.model()
-    setup = load_setup(plan, cache, running, device)
+    setup = load_setup(plan, splits, running)
     state = begin_state(plan, model, setup)
     if there is not None:
         continue_state(state, there)
@@ -148,6 +150,12 @@ def run(
     return Trained(checkpoint, folder.checkpoint, up_to_date=False)
 
 
+def open_splits(cache_path: Path, running: Running) -> Splits:
+    """The splits of a cache where they shall run. Raises UsageError, InputError."""
+    device = choose_device(running.device)
+    return Splits(open_cache(cache_path), device, running.resident)
+
+
 def from_scratch(
     cache_path: Path,
     output: Path,
@@ -166,33 +174,44 @@ def from_scratch(
     """
 
     def plan(cache: Cache, device: torch.device) -> Plan:
-        resolved = resolve(settings, cache, device)
-        description = Description(
-            network.audio_encoder,
-            network.visual_encoder,
-            cache.audio_shape,
-            visual_input(cache, network.image_size),
-            cache.classes,
-            method.network,
-        )
-        statistics = Statistics(
-            cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std
-        )
-        parts = {"phase": phase, **chosen, **parameters(network), **parameters(resolved)}
-        return Plan(
-            Question("avgap.checkpoint", {"cache": cache.stamp.digest}, parts),
-            {"cache": cache_path},
-            description,
-            resolved,
-            lambda: build(description, resolved.seed, statistics),
-            Progress(phase),
-            rounds=1,
-            epochs=resolved.epochs,
-            begin=lambda *_: Round(method, {}),
-            graph=method.graph,
-        )
+        return plan_from_scratch(cache, device, phase, method, chosen, network, settings)
 
     return run(plan, cache_path, output, running, force=force)
+
+
+def plan_from_scratch(
+    cache: Cache,
+    device: torch.device,
+    phase: str,
+    method: Method,
+    chosen: Mapping[str, Any],
+    network: Network,
+    settings: Training,
+) -> Plan:
+    """The plan of a training from random weights: one round. chosen: as `from_scratch`."""
+    resolved = resolve(settings, cache, device)
+    description = Description(
+        network.audio_encoder,
+        network.visual_encoder,
+        cache.audio_shape,
+        visual_input(cache, network.image_size),
+        cache.classes,
+        method.network,
+    )
+    statistics = Statistics(cache.audio_mean, cache.audio_std, cache.visual_mean, cache.visual_std)
+    parts = {"phase": phase, **chosen, **parameters(network), **parameters(resolved)}
+    return Plan(
+        Question("avgap.checkpoint", {"cache": cache.stamp.digest}, parts),
+        {"cache": cache.path},
+        description,
+        resolved,
+        lambda: build(description, resolved.seed, statistics),
+        Progress(phase),
+        rounds=1,
+        epochs=resolved.epochs,
+        begin=lambda *_: Round(method, {}),
+        graph=method.graph,
+    )
 
 
 def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
@@ -213,22 +232,23 @@ def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:
     )
 
 
-def load_setup(plan: Plan, cache: Cache, running: Running, device: torch.device) -> TrainSetup:
+def load_setup(plan: Plan, splits: Splits, running: Running) -> TrainSetup:
     """Put the splits that training needs where there is room for them, once."""
-    settings = plan.settings
+    settings, told = plan.settings, bool(splits.held)
     set_numerics(tf32=settings.tf32, deterministic=running.deterministic)
 
     def held(name: str) -> Resident:
         with explain_out_of_memory("device", settings.batch_size, resident=True):
-            return resident(cache, name, device, running.resident)
+            return splits[name]
 
-    console.notice(f"on {in_words(device)}, {settings.precision}")
+    if not told:
+        console.notice(f"on {in_words(splits.device)}, {settings.precision}")
     train = held("train")
-    if train.location != "device":
+    if train.location != "device" and not told:
         console.notice(f"the training split is read from {_READ_FROM[train.location]}")
     return TrainSetup(
-        train,
-        held("val") if cache.sizes.get("val") else None,
+        train if plan.rows is None else subset(train, plan.rows),
+        held("val") if splits.cache.sizes.get("val") else None,
         held("test") if settings.log_test else None,
         plan.description.image_size,
         settings,

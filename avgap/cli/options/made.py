@@ -18,6 +18,7 @@ from typer import Option
 from avgap.settings import (
     Adaptive,
     AudioRecipe,
+    Crossfit,
     Fit,
     FrameRecipe,
     Help,
@@ -35,6 +36,7 @@ from avgap.settings import (
 _PANELS = {
     **dict.fromkeys((AudioRecipe, FrameRecipe, Preparation), "Front end"),
     **dict.fromkeys((Network, Warmup, Training), "Training"),
+    Crossfit: "Folds",
     **dict.fromkeys((Running, Inference), "Where and how it runs"),
     **dict.fromkeys((Adaptive, Rounds), "Adaptive loss (Eq. 10)"),
     Fit: "Mixture",

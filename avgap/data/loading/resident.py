@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -126,6 +126,22 @@ def resident(
     home = torch.device("cpu") if location == "host" else device
     ids, audio, visual, label = _load(cache, name, rows, home, pinned=location == "host")
     return Resident(ids, label.to(device), InMemory(audio, visual), location)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of a cache for a device: each is read when it is first asked for, and stays."""
+
+    cache: Cache
+    device: torch.device
+    location: str = "auto"
+    held: dict[str, Resident] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Resident:
+        """The split of this name. Raises InputError as `resident`."""
+        if name not in self.held:
+            self.held[name] = resident(self.cache, name, self.device, self.location)
+        return self.held[name]
 
 
 def _load(
