@@ -1,4 +1,4 @@
-"""prepare: noise at a stated ratio, and spoiled training clips beside clean ones to test on."""
+"""prepare: noise at a stated ratio, and corrupted training clips beside clean ones to test on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_noise_at_a_ratio_is_the_difference_to_the_clean_sound(source, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["visual:0.5:noise", "visual:0.5:pca25", "audio:0.5:silence"])
-def test_training_alone_can_be_spoiled_by_the_same_clips(source, tmp_path, kind):
+def test_training_alone_can_be_corrupted_in_the_same_clips(source, tmp_path, kind):
     run(source, tmp_path / "all.h5", corrupt=kind)
     run(source, tmp_path / "train.h5", corrupt=kind, corrupt_splits="train")
     run(source, tmp_path / "clean.h5")

@@ -107,8 +107,8 @@ def make_plan(
     listing = DATASETS[dataset](root)
     clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
-    spoiled = SPLITS if options.corrupt_splits == "all" else (options.corrupt_splits,)
-    corrupt = corrupt_ids(clips, corruption, options.seed, spoiled)
+    touched = SPLITS if options.corrupt_splits == "all" else (options.corrupt_splits,)
+    corrupt = corrupt_ids(clips, corruption, options.seed, touched)
     clips = [_with_columns(clip, corruption if clip.id in corrupt else None) for clip in clips]
     question = Question(
         FORMAT,
@@ -127,7 +127,7 @@ def make_plan(
             "keep_sound": options.keep_sound,
             "seed": options.seed if any(ways) or corruption is not None else None,
             # Asked for later than the others: a cache without is still the one asked for.
-            **({} if spoiled == SPLITS else {"corrupt_splits": options.corrupt_splits}),
+            **({} if touched == SPLITS else {"corrupt_splits": options.corrupt_splits}),
             **({} if box is None else {"crop": list(box)}),
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },
