@@ -101,7 +101,10 @@ def test_boxes_that_make_no_sense_are_told_with_their_line(tmp_path, cells, line
 def test_some_columns_of_a_box_without_the_others_are_told(tmp_path):
     with pytest.raises(InputError) as caught:
         listing(tmp_path, f"{HEADER},width,height\n1,a,train,v,640,480\n")
-    assert "a box to crop has x, y, width and height; there is no x and y" in str(caught.value)
+    assert str(caught.value).splitlines()[1:] == [
+        "  width and height without x and y are no box to crop: complete or rename them",
+        "  it has: id, label, split, video, width, height",
+    ]
 
 
 def test_no_table_and_an_empty_table_are_errors(tmp_path):

@@ -59,7 +59,9 @@ def _require_columns(header: list[str], table: Path) -> None:
     parts = [name for name in crop.Box._fields if name in columns]
     if 0 < len(parts) < len(crop.Box._fields):
         absent = [name for name in crop.Box._fields if name not in columns]
-        lines.append(f"a box to crop has {_and(crop.Box._fields)}; there is no {_and(absent)}")
+        lines.append(
+            f"{_and(parts)} without {_and(absent)} are no box to crop: complete or rename them"
+        )
     if lines:
         lines.append(f"it has: {', '.join(columns.values())}")
         raise InputError(f"{table} lacks columns", lines)
