@@ -340,6 +340,11 @@ def test_each_speaker_is_test_once_and_the_next_one_is_validation(make, tmp_path
     done, lines = make("speaker-dan")
     assert (done.returncode, lines) == (1, [])
     assert "no dan among ann, bob, cy" in done.stderr
+    for recording in (tmp_path / "data" / "fsdd" / "recordings").iterdir():
+        recording.unlink()
+    done, lines = make("speaker")
+    assert (done.returncode, lines) == (1, [])
+    assert "no recordings in" in done.stderr
 
 
 def test_sentences_are_divided_whole_with_every_word_in_each_split(make, tmp_path):

@@ -64,7 +64,10 @@ for name in "$@"; do
     noise-train50) digits "$name" visual:0.5:noise --corrupt-splits train ;;
     sound-train30) digits "$name" audio:0.3:noise --corrupt-splits train ;;
     sound-train50) digits "$name" audio:0.5:noise --corrupt-splits train ;;
-    speaker) for each in $(splits -); do speaker "$each"; done ;;
+    speaker)
+        speakers=$(splits)
+        for each in $speakers; do speaker "$each"; done
+        ;;
     speaker-*) speaker "${name#speaker-}" ;;
     letter) grid letter letter --frames 4 ;;
     lips) grid lips letter,digit --frames 6 --crop 72,136,88,76 --corrupt audio:1.0:white:-5dB ;;
