@@ -78,6 +78,8 @@ def prepare(
     decoder: str = "auto",
     val_fraction: float = 0.1,
     corrupt: str | None = None,
+    corrupt_splits: str = "all",
+    crop: str | None = None,
     seed: int = 0,
     splits: Path | None = None,
     split_by: str | None = None,
@@ -94,12 +96,13 @@ def prepare(
     """Decode a dataset's clips into one cache.
 
     val_fraction: share of training for validation where the source names none (stratified,
-    seeded). corrupt: see `corrupt.parse`. splits, split_by, leaks: see `splitting.into_splits`.
-    window: event (from start to end) or clip (all of the media). limit: clips per split, class
-    after class in turn. keep_sound: also the sound itself, for the report to play. shard: only
-    this share of the clips, for `merge`. allow_missing: clips that may be unreadable. workers:
-    processes, one per core by default. The same question again confirms the cache without decoding,
-    or goes on from what a broken run had finished.
+    seeded). corrupt: see `corrupt.parse`; corrupt_splits: all, or train for clean val and test.
+    crop: see `crop.parse`; for clips without a box of their own. splits, split_by, leaks: see
+    `splitting.into_splits`. window: event (from start to end) or clip (all of the media). limit:
+    clips per split, class after class in turn. keep_sound: also the sound itself, for the report to
+    play. shard: only this share of the clips, for `merge`. allow_missing: clips that may be
+    unreadable. workers: processes, one per core by default. The same question again confirms the
+    cache without decoding, or goes on from what a broken run had finished.
     Raises InputError: unknown dataset, a listing with problems, more broken clips than allowed;
     OutputError: output answers another question (without force) or cannot be written.
     """
@@ -118,6 +121,8 @@ def prepare(
         window=window,
         leaks=leaks,
         keep_sound=keep_sound,
+        corrupt_splits=corrupt_splits,
+        crop=crop,
     )
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:

@@ -143,8 +143,19 @@ class Preparation:
     corrupt: Annotated[
         str | None,
         Help(
-            "Spoil a share of clips: visual (noise, blank, pca25) or audio (noise, silence).",
+            "Spoil a share of clips: visual (noise, blank, pca25) or audio (noise, silence), or "
+            "either by added noise (white:-5dB).",
             metavar="MODALITY:SHARE[:KIND]",
+        ),
+    ] = None
+    corrupt_splits: Annotated[
+        Literal["all", "train"], Help("Whose clips; train: val and test stay clean.")
+    ] = "all"
+    crop: Annotated[
+        str | None,
+        Help(
+            "Keep this box of every picture, px as shown; a table's own boxes come first.",
+            metavar="X,Y,WIDTH,HEIGHT",
         ),
     ] = None
     decoder: Annotated[

@@ -214,7 +214,7 @@ def test_by_a_column_keeps_its_groups_together(cache: Path, tmp_path: Path) -> N
     speaker = np.array(open_cache(cache).meta("train")["speaker"])
     assert all(len(set(made.fold[speaker == name])) == 1 for name in set(speaker))
     assert made.stamp.parameters["by"] == "speaker"
-    with pytest.raises(InputError, match="5 folds need 5 groups|there are 5"):
+    with pytest.raises(InputError, match=r"5 folds need 5 groups|there are 5"):
         crossfit(asked(cache, tmp_path / "y", Crossfit(folds=6, by="speaker")))
 
 

@@ -73,6 +73,40 @@ def test_times_that_make_no_sense_are_told_with_their_line(tmp_path, row, line):
     assert line in str(caught.value)
 
 
+def test_a_box_stands_in_four_columns_and_none_keeps_the_whole_picture(tmp_path):
+    found = listing(
+        tmp_path,
+        f"{HEADER},x,y,width,height\n1,a,train,v,72,136,88,76\n2,a,train,v,,,,\n"
+        "3,a,train,v,0,0,1.0,1\n",
+    )
+    assert [clip.crop for clip in found.clips] == [(72, 136, 88, 76), None, (0, 0, 1, 1)]
+    assert found.clips[0].meta["width"] == "88"
+    assert listing(tmp_path, f"{HEADER}\n1,a,train,v\n").clips[0].crop is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        ("72,,88,", "line 2: 1: a box to crop without y and height"),
+        ("72,136,88,0", "line 2: 1: height is 0, below 1"),
+        ("-1,136,88,7.5", "line 2: 1: x is -1, below 0; height is '7.5', not a whole number of p"),
+    ],
+)
+def test_boxes_that_make_no_sense_are_told_with_their_line(tmp_path, cells, line):
+    with pytest.raises(InputError) as caught:
+        listing(tmp_path, f"{HEADER},x,y,width,height\n1,a,train,v,{cells}\n")
+    assert line in str(caught.value)
+
+
+def test_some_columns_of_a_box_without_the_others_are_told(tmp_path):
+    with pytest.raises(InputError) as caught:
+        listing(tmp_path, f"{HEADER},width,height\n1,a,train,v,640,480\n")
+    assert str(caught.value).splitlines()[1:] == [
+        "  width and height without x and y are no box to crop: complete or rename them",
+        "  it has: id, label, split, video, width, height",
+    ]
+
+
 def test_no_table_and_an_empty_table_are_errors(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         DATASETS["csv"](tmp_path)

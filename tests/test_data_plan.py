@@ -26,3 +26,5 @@ def test_the_share_is_kept_in_every_split_and_class():
     assert chosen == corrupt_ids(clips[::-1], parse("visual:0.2"), seed=0)
     assert chosen != corrupt_ids(clips, parse("visual:0.2"), seed=1)
     assert corrupt_ids(clips, None, seed=0) == set()
+    trained = {clip.id for clip in clips if clip.split == "train"}
+    assert corrupt_ids(clips, parse("visual:0.2"), 0, ["train"]) == chosen & trained

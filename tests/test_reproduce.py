@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -252,3 +253,122 @@ def test_the_sweep_is_told_by_setting_cache_and_loss(tmp_path):
         "| alpha 3 | 90.0 / 85.0 ± 7.1 | 95.0 / 75.0 |",
         "| as it is | – | 100.0 / 50.0 |",
     ]
+
+
+# ---------------------------------------------------------------- caches.sh
+
+
+@pytest.fixture
+def make(tmp_path):
+    """make(*names): caches.sh over the names of recordings, images and sentences; the lines."""
+    log, pretender, data = tmp_path / "log", tmp_path / "python", tmp_path / "data"
+    pretender.write_text(PRETENDER.format(python=sys.executable, log=log))
+    pretender.chmod(0o755)
+    for folder in ("fsdd/recordings", "mnist", "grid_s1/clips"):
+        (data / folder).mkdir(parents=True)
+    (data / "mnist" / "t10k-images-idx3-ubyte.gz").touch()
+    for speaker, digit, index in itertools.product(("ann", "bob", "cy"), "01", "567"):
+        (data / "fsdd" / "recordings" / f"{digit}_{speaker}_{index}.wav").touch()
+    columns = ("clip", "talker", "letter", "digit")
+    windows = [f"{word}_{end}_s" for word in ("letter", "digit") for end in ("start", "end")]
+    with (data / "grid_s1" / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, *windows])
+        for letter, digit, take in itertools.product("abcde", ("one", "two"), "1234"):
+            row = [f"s1_{letter}{digit[0]}{take}", "s1", letter, digit]
+            writer.writerow([*row, "1.0", "1.2", "1.2", "1.5"])
+
+    def run(*names):
+        log.write_text("")
+        done = subprocess.run(
+            ["sh", str(SCRIPTS / "caches.sh"), "data", "out", *names],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHON": str(pretender)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done, [line.removeprefix("none ") for line in log.read_text().splitlines()]
+
+    return run
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_cache_is_asked_for_in_words_that_avgap_understands(make):
+    done, lines = make()
+    assert done.returncode == 0, done.stderr
+    asked = {}
+    for line in lines:
+        name, *words = shlex.split(line)
+        context = COMMANDS[name].make_context(name, words, resilient_parsing=False)
+        asked[context.params["output"].stem] = context.params
+    digits = {
+        "pca25": ("visual:1.0:pca25", "all"),
+        "noise": ("visual:0.3:noise", "all"),
+        "sound": ("audio:0.3:noise", "all"),
+        "noise-train30": ("visual:0.3:noise", "train"),
+        "noise-train50": ("visual:0.5:noise", "train"),
+        "sound-train30": ("audio:0.3:noise", "train"),
+        "sound-train50": ("audio:0.5:noise", "train"),
+        "speaker-ann": ("visual:1.0:pca25", "all"),
+        "speaker-bob": ("visual:1.0:pca25", "all"),
+        "speaker-cy": ("visual:1.0:pca25", "all"),
+        "letter": (None, "all"),
+        "lips": ("audio:1.0:white:-5dB", "all"),
+    }
+    assert {n: (p["corrupt"], p["corrupt_splits"]) for n, p in asked.items()} == digits
+    assert asked["lips"]["crop"] == "72,136,88,76"
+
+
+def test_each_speaker_is_test_once_and_the_next_one_is_validation(make, tmp_path):
+    make("speaker")
+    speakers = {}
+    for test in ("ann", "bob", "cy"):
+        rows = rows_of(tmp_path / "out" / f"speaker-{test}.csv")
+        assert len(rows) == 18
+        speakers[test] = {row["split"]: row["id"].split("_")[1] for row in rows}
+    assert speakers == {
+        "ann": {"test": "ann", "val": "bob", "train": "cy"},
+        "bob": {"test": "bob", "val": "cy", "train": "ann"},
+        "cy": {"test": "cy", "val": "ann", "train": "bob"},
+    }
+    assert len(make("speaker-bob")[1]) == 1
+    done, lines = make("speaker-dan")
+    assert (done.returncode, lines) == (1, [])
+    assert "no dan among ann, bob, cy" in done.stderr
+    for recording in (tmp_path / "data" / "fsdd" / "recordings").iterdir():
+        recording.unlink()
+    done, lines = make("speaker")
+    assert (done.returncode, lines) == (1, [])
+    assert "no recordings in" in done.stderr
+
+
+def test_sentences_are_divided_whole_with_every_word_in_each_split(make, tmp_path):
+    make("lips", "letter")
+    rows = rows_of(tmp_path / "out" / "lips.csv")
+    split = {row["id"]: row["split"] for row in rows}
+    assert len(split) == len(rows) == 80
+    assert all(split[f"{id.rpartition('_')[0]}_letter"] == split[id] for id in split)
+    tested = [row["label"] for row in rows if row["split"] == "test"]
+    assert sorted(tested) == sorted([*"abcde" * 2, *("one", "two") * 5])  # each pair once
+    of = {name: [r["label"] for r in rows if r["split"] == name] for name in ("train", "val")}
+    # Six of the thirty sentences that are left, six of each letter: one of each, and one more.
+    assert len(of["val"]) == 12
+    assert {label for label in of["val"] if len(label) == 1} == set("abcde")
+    assert set(of["train"]) == {*"abcde", "one", "two"}
+    letters = rows_of(tmp_path / "out" / "letter.csv")
+    assert {row["id"]: row["split"] for row in letters} == {
+        id: name for id, name in split.items() if id.endswith("_letter")
+    }
+    assert {row["start"] for row in letters} == {"1.0"}
+
+
+def test_names_of_no_cache_are_refused_with_those_that_there_are(make):
+    done, lines = make("noise", "nosie")
+    assert done.returncode == 2
+    assert "unknown name nosie, of pca25 noise sound" in done.stderr
+    assert len(lines) == 1

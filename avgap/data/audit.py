@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 
 from avgap.data.clip import Listing
 from avgap.data.media import fingerprint
+from avgap.data.media.crop import Box
 from avgap.settings import SPLITS
 
 _SHOWN = 3
+# Of the same media, what makes clips differ.
+_PARTS = ("start", "end", "image", *Box._fields)
 
 
 class Sample(NamedTuple):
@@ -34,11 +37,12 @@ class Audit:
     """The audit, as plain values.
 
     counts: clips per split and class. seconds: per split min, median and max of the clips' lengths,
-    s. duplicates: groups of clips of the same media and window, each as SPLIT/ID. shared: per kind
-    (speaker, recording, video) and pair of splits the names in both. contradictions: recordings
-    whose clips in one split have several labels. published: what the authors count beside what was
-    found, where the two differ. notes: sentences. sources: clips per kind of file, for video and
-    audio: the ending, "frames" for a folder of pictures, "own track" for a video's own sound.
+    s. duplicates: groups of clips of the same media, window and box, each as SPLIT/ID. shared: per
+    kind (speaker, recording, video) and pair of splits the names in both. contradictions:
+    recordings whose clips in one split have several labels. published: what the authors count
+    beside what was found, where the two differ. notes: sentences. sources: clips per kind of file,
+    for video and audio: the ending, "frames" for a folder of pictures, "own track" for the sound of
+    a video.
     """
 
     counts: dict[str, dict[str, int]]
@@ -160,7 +164,7 @@ def _duplicates(rows: Sequence[Sample]) -> list[list[str]]:
     same: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
     for row in rows:
         if files := fingerprint.parse(row.meta.get(fingerprint.COLUMN, "")):
-            rest = (row.meta.get(name) for name in ("start", "end", "image"))
+            rest = (row.meta.get(name) for name in _PARTS)
             same[(*(file.sha256 for file in files), *rest)].append(f"{row.split}/{row.id}")
     return [group for group in same.values() if len(group) > 1]
 

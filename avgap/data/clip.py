@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from avgap.data.media.crop import Box
+
 
 class MediaError(Exception):
     """Why one clip cannot be used, in words for a list of broken clips."""
@@ -30,6 +32,7 @@ class Clip:
     video or image (h, w) uint8: what is seen. audio: a sound file; None: the video's own sound.
     features: instead of media, the embeddings of audio (d,) and visual (d,), float32.
     start, end: s within the video (and the audio file); None: all of it.
+    crop: the part of the picture that is kept; None: all of it.
     meta: further columns of text. broken: why it cannot be used, where that is known already.
     """
 
@@ -42,6 +45,7 @@ class Clip:
     features: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     start: float | None = None
     end: float | None = None
+    crop: Box | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
     broken: str = ""
 

@@ -14,7 +14,7 @@ from avgap.data.cache.reader import FORMAT, Header
 from avgap.data.cache.shards import Shard
 from avgap.data.clip import Clip, Listing, check
 from avgap.data.datasets import DATASETS, FILES
-from avgap.data.media import fingerprint
+from avgap.data.media import crop, fingerprint
 from avgap.data.media.corrupt import Corruption, parse
 from avgap.data.media.sampling import frame_rate
 from avgap.data.media.spectrogram import check_recipe
@@ -39,6 +39,8 @@ class Options(NamedTuple):
     window: str = "event"
     leaks: str = "keep"
     keep_sound: bool = False
+    corrupt_splits: str = "all"
+    crop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Plan:
             parameters(self.header.frame_recipe),
             *(self.options.decoder, self.options.keep_sound),
             None if corruption is None else [corruption.flag, self.options.seed],
+            *([] if clip.crop is None else [list(clip.crop)]),
         )
 
 
@@ -98,10 +101,14 @@ def make_plan(
     if root.is_file() and dataset not in FILES:
         raise InputError(f"{root} is a file, not the folder of {dataset}")
     corruption = None if options.corrupt is None else parse(options.corrupt)
+    if corruption is None and options.corrupt_splits != "all":
+        raise UsageError("--corrupt-splits says where, not what", hint="--corrupt visual:0.3")
+    box = None if options.crop is None else crop.parse(options.crop)
     listing = DATASETS[dataset](root)
     clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
-    corrupt = corrupt_ids(clips, corruption, options.seed)
+    touched = SPLITS if options.corrupt_splits == "all" else (options.corrupt_splits,)
+    corrupt = corrupt_ids(clips, corruption, options.seed, touched)
     clips = [_with_columns(clip, corruption if clip.id in corrupt else None) for clip in clips]
     question = Question(
         FORMAT,
@@ -119,9 +126,13 @@ def make_plan(
             "limit": options.limit,
             "keep_sound": options.keep_sound,
             "seed": options.seed if any(ways) or corruption is not None else None,
+            # Asked for later than the others: a cache without is still the one asked for.
+            **({} if touched == SPLITS else {"corrupt_splits": options.corrupt_splits}),
+            **({} if box is None else {"crop": list(box)}),
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },
     )
+    clips = [replace(clip, crop=box) if clip.crop is None else clip for clip in clips]
     # Last, so that every machine divides, corrupts and asks as one machine alone would.
     if options.shard is not None:
         clips = options.shard.of(clips)
@@ -131,12 +142,17 @@ def make_plan(
     return Plan(root, options, clips, header, corruption, corrupt, question, published, notes)
 
 
-def corrupt_ids(clips: Sequence[Clip], corruption: Corruption | None, seed: int) -> frozenset[str]:
-    """The clips to corrupt: the share of every split and, as evenly as can be, of every class."""
+def corrupt_ids(
+    clips: Sequence[Clip],
+    corruption: Corruption | None,
+    seed: int,
+    splits: Sequence[str] = SPLITS,
+) -> frozenset[str]:
+    """The clips to corrupt: the share of each of the splits, as evenly as can be of every class."""
     if corruption is None:
         return frozenset()
     chosen: set[str] = set()
-    for split in sorted({clip.split for clip in clips}):
+    for split in sorted({clip.split for clip in clips} & set(splits)):
         strata = {clip.id: clip.label for clip in clips if clip.split == split}
         chosen |= stratified(strata, corruption.share, seed, f"corrupt {split}")
     return frozenset(chosen)
@@ -157,6 +173,7 @@ def _recipes(
         "frames": frames != FrameRecipe(),
         "--decoder": options.decoder != "auto",
         "--corrupt": options.corrupt is not None,
+        "--crop": options.crop is not None,
         "--keep-sound": options.keep_sound,
     }
     if any(given.values()):
@@ -217,7 +234,10 @@ def _seconds(time: float | None) -> str:
 
 
 def _source_digest(clips: Sequence[Clip]) -> str:
-    """What the cache is made from: the clips' facts and the sizes of their files, not the paths."""
+    """What the cache is made from: the clips' facts and the sizes of their files, not the paths.
+
+    Of boxes those that a table gives; one for all is a parameter.
+    """
     rows = [
         [
             *(clip.id, clip.label, clip.split, clip.start, clip.end, clip.meta["corrupt"]),
@@ -226,6 +246,7 @@ def _source_digest(clips: Sequence[Clip]) -> str:
                 for path in (clip.video, clip.audio)
             ],
             given_digest(clip),
+            *([] if clip.crop is None else [list(clip.crop)]),
         ]
         for clip in clips
     ]

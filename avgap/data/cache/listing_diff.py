@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from avgap.data.cache.reader import Cache
 from avgap.data.clip import Clip
+from avgap.data.media.crop import Box
 from avgap.settings import SPLITS
 
-_WINDOW = ("start", "end", "corrupt")
+_COLUMNS = ("start", "end", "corrupt", *Box._fields)
 
 
 class _Facts(NamedTuple):
@@ -20,6 +21,10 @@ class _Facts(NamedTuple):
     start: str
     end: str
     corrupt: str
+    x: str
+    y: str
+    width: str
+    height: str
 
 
 def differences(cache: Cache, clips: Sequence[Clip]) -> list[str]:
@@ -30,7 +35,7 @@ def differences(cache: Cache, clips: Sequence[Clip]) -> list[str]:
     """
     before = _remembered(cache)
     now = {
-        clip.id: _Facts(clip.split, clip.label, *(clip.meta[name] for name in _WINDOW))
+        clip.id: _Facts(clip.split, clip.label, *(clip.meta.get(name, "") for name in _COLUMNS))
         for clip in clips
     }
     lines = []
@@ -51,7 +56,7 @@ def differences(cache: Cache, clips: Sequence[Clip]) -> list[str]:
 
 
 def _remembered(cache: Cache) -> dict[str, _Facts]:
-    columns = [cache.column(name) for name in _WINDOW]
+    columns = [cache.column(name) for name in _COLUMNS]
     return {
         id: _Facts(split, label, *(column.get(id, "") for column in columns))
         for split, id, label in _labelled(cache)

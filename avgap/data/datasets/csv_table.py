@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from avgap.artifact.csv import expect_once, read_csv
 from avgap.data.clip import Clip, Listing
 from avgap.data.datasets.folder import why_broken
+from avgap.data.media import crop
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
 
 TABLE = "clips.csv"
 _REQUIRED = ("id", "label", "split", "video")
-_OPTIONAL = ("audio", "start", "end")
+_OPTIONAL = ("audio", "start", "end", *crop.Box._fields)
 
 
 def csv_table(root: Path, *, augment: bool = True) -> Listing:
     """List the clips of a table, or of clips.csv in a folder.
 
     Columns: id, label, split, video; optionally audio (else the video's own sound track), start
-    and end (s); every other column is kept as it is. Paths are relative to the table's folder.
+    and end (s), and x, y, width and height (px of the picture as shown), the part of it that is
+    kept; every other column is kept as it is. Paths are relative to the table's folder.
     Labels are names or integers; classes are sorted naturally, integers by value.
     Raises InputError: no table, one that cannot be read, a column missing, a start or an end that
-    is no number.
+    is no number, a box that is none or lacks a part.
     Files that are missing or empty make broken clips, each with its reason.
     """
     table = root / TABLE if root.is_dir() else root
@@ -53,6 +56,12 @@ def _require_columns(header: list[str], table: Path) -> None:
         if name not in columns:
             like = nearest(name, spare)
             lines.append(f"no column {name!r}" + (f" (is it {columns[like]!r}?)" if like else ""))
+    parts = [name for name in crop.Box._fields if name in columns]
+    if 0 < len(parts) < len(crop.Box._fields):
+        absent = [name for name in crop.Box._fields if name not in columns]
+        lines.append(
+            f"{_and(parts)} without {_and(absent)} are no box to crop: complete or rename them"
+        )
     if lines:
         lines.append(f"it has: {', '.join(columns.values())}")
         raise InputError(f"{table} lacks columns", lines)
@@ -63,6 +72,7 @@ def _clip(row: dict[str, str], folder: Path) -> Clip:
     start, end = _seconds(row, "start"), _seconds(row, "end")
     if end is not None and end <= (start or 0.0):
         raise ValueError(f"{row['id']} ends at {end:g} s, not after its start at {start or 0:g} s")
+    box = _box(row)
     return Clip(
         row["id"],
         row["label"],
@@ -71,9 +81,28 @@ def _clip(row: dict[str, str], folder: Path) -> Clip:
         audio=audio,
         start=start,
         end=end,
+        crop=box,
         meta={name: value for name, value in row.items() if name not in ("id", "label", "split")},
         broken=why_broken(video, audio) if video else "no video is named",
     )
+
+
+def _box(row: dict[str, str]) -> crop.Box | None:
+    """The part of the picture that is kept; None where all four cells are empty."""
+    cells = {name: row.get(name, "") for name in crop.Box._fields}
+    if not any(cells.values()):
+        return None
+    if absent := [name for name, cell in cells.items() if not cell]:
+        raise ValueError(f"{row['id']}: a box to crop without {_and(absent)}")
+    box, problems = crop.read(cells)
+    if problems:
+        raise ValueError(f"{row['id']}: {'; '.join(problems)}")
+    return box
+
+
+def _and(names: Sequence[str]) -> str:
+    """Names as one says them: x, y and width."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _seconds(row: dict[str, str], column: str) -> float | None:

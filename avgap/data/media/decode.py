@@ -67,9 +67,9 @@ def decode(clip: Clip, job: Job) -> Decoded:
     seconds = wave.size / job.audio.sample_rate
     corruption = job.corruption
     if corruption is not None and corruption.modality == "visual":
-        visual = corrupt_frames(visual, corruption.kind, clip.id, job.seed)
+        visual = corrupt_frames(visual, corruption.kind, clip.id, job.seed, corruption.ratio)
     if corruption is not None and corruption.modality == "audio":
-        wave = corrupt_sound(wave, corruption.kind, clip.id, job.seed)
+        wave = corrupt_sound(wave, corruption.kind, clip.id, job.seed, corruption.ratio)
     meta = {
         fingerprint.COLUMN: fingerprint.describe(clip, before),
         "seconds": f"{seconds:.3f}",
@@ -86,6 +86,7 @@ def _frames_and_sound(
     Raises MediaError that begins with the name of the file that it is about.
     """
     from avgap.data.media.container import open_media
+    from avgap.data.media.crop import cut
     from avgap.data.media.frames import read_frames, resize
     from avgap.data.media.sound import read_sound, read_track
 
@@ -94,11 +95,12 @@ def _frames_and_sound(
         raise MediaError("neither a video nor an audio file is named")
     window = clip.start, clip.end
     count, size = recipe.count, recipe.size
-    how = count, size, *window, decoder, recipe.sampling
+    how = count, size, *window, decoder, recipe.sampling, clip.crop
     wave = None
     with _naming(clip.video):
         if clip.image is not None:
-            picture = resize(np.repeat(clip.image[..., None], 3, axis=2), size)
+            picture = np.repeat(clip.image[..., None], 3, axis=2)
+            picture = resize(cut(picture, clip.crop), size)
             visual = np.repeat(picture[None], count, axis=0)
         elif clip.video is None:
             raise MediaError("no video is named")

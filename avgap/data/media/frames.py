@@ -11,6 +11,7 @@ import numpy as np
 
 from avgap.data.clip import MediaError
 from avgap.data.media.container import TOLERANCE, MediaFile, Timeline, window
+from avgap.data.media.crop import Box, cut
 from avgap.data.media.pictures import picture_files, read_pictures, shown_at
 from avgap.data.media.sampling import SAME_TIME, choose
 
@@ -39,13 +40,14 @@ def read_frames(
     end: float | None = None,
     decoder: str = "auto",
     sampling: str = "uniform",
+    crop: Box | None = None,
 ) -> Frames:
     """K = count frames of a video, or of a folder of pictures, as (K, size, size, 3) RGB.
 
     Which ones of the window from start to end (s from the first frame) `sampling.choose` says.
-    Decoded at full size, then reduced with antialiasing, so that all decoders agree; the aspect is
-    not kept. decord gives way to PyAV wherever it is not exact.
-    Raises MediaError: no video, damaged, a window outside the video.
+    Decoded at full size, cropped, then reduced with antialiasing, so that all decoders agree; the
+    aspect is not kept. decord gives way to PyAV wherever it is not exact.
+    Raises MediaError: no video, damaged, a window outside the video, a crop outside the picture.
     """
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder {decoder!r}; known: {', '.join(DECODERS)}")
@@ -64,7 +66,10 @@ def read_frames(
     else:
         found = _by_decord(source, needed) if decoder != "pyav" else None
         pictures = _by_pyav(source, needed) if found is None else found
-    small = {index: resize(picture, size) for index, picture in zip(needed, pictures, strict=True)}
+    small = {
+        index: resize(cut(picture, crop), size)
+        for index, picture in zip(needed, pictures, strict=True)
+    }
     return np.stack([small[index] for index in indices])
 
 
