@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from avgap.mixture.mendable import mendable
+from avgap.mixture.mendable import cures, mendable
 
 
 def test_only_samples_more_likely_imbalanced_than_not_count() -> None:
@@ -41,3 +41,14 @@ def test_without_imbalanced_samples_there_is_nothing_to_mend() -> None:
     assert found.share == 0
     assert math.isnan(found.helps)
     assert math.isnan(found.above_chance)
+
+
+@pytest.mark.parametrize(
+    ("helps", "cure"), [(-0.1, [-1, 0, -1]), (0.1, [0, 1, 0]), (math.nan, [0, 0, 0])]
+)
+def test_the_set_decides_which_cure_there_is_and_the_sample_whether_it_gets_it(
+    helps: float, cure: list[int]
+) -> None:
+    # Chance is 1/4; the weaker has 0.2, 0.3 and 0.1.
+    audio, visual = np.array([0.9, 0.3, 0.1]), np.array([0.2, 0.8, 0.1])
+    assert cures(audio, visual, helps, 4).tolist() == cure

@@ -55,6 +55,23 @@ def mendable(
     )
 
 
+def cures(
+    audio_prob: NDArray[np.floating],
+    visual_prob: NDArray[np.floating],
+    helps: float,
+    n_classes: int,
+) -> NDArray[np.int64]:
+    """What serves each sample's weaker modality: 1 to be pushed, -1 to abstain, 0 neither; (N,).
+
+    Decided for all first: only where the weaker modality hurts (helps < 0) may it abstain, only
+    where it helps may it be pushed. Then for each: it abstains where its score (N,) is below
+    chance, and is pushed where it is not.
+    """
+    weaker = log_prob(np.minimum(audio_prob, visual_prob))
+    below = above_chance(weaker, n_classes) < 0
+    return np.where(below, -int(helps < 0), int(helps > 0))
+
+
 def above_chance(log_score: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
     """log p(y) − log 1/M, the shape of log_score, nats; above zero better than guessing."""
     return log_score + math.log(n_classes)
