@@ -81,7 +81,7 @@ WITHIN = {
         {""},
         {"loop"},
         {"updates", "inference"},
-        {"batches", "device", "optimizer", "timing", "tensorboard"},
+        {"batches", "device", "optimizer", "posteriors", "timing", "tensorboard"},
         {"distributed"},
     ],
 }

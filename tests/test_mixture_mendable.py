@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from avgap.mixture.mendable import cures, mendable
+from avgap.mixture.mendable import Mendable, cures, in_words, mendable
 
 
 def test_only_samples_more_likely_imbalanced_than_not_count() -> None:
@@ -27,6 +27,12 @@ def test_a_weaker_modality_that_spoils_the_fused_output_hurts() -> None:
     found = mendable(prob, prob / 90, prob / 2, np.array([1.0]), 10)
     assert found.helps == pytest.approx(-math.log(2))
     assert found.above_chance == pytest.approx(-math.log(10))
+    assert in_words(found) == (
+        "100 % of the samples are imbalanced; there the weaker modality hurts the fused output "
+        "(-0.69 nats): it had better abstain"
+    )
+    told = in_words(Mendable(0.5, 0.06, 0.8))
+    assert told.endswith("helps the fused output (+0.06 nats): it had better be pushed")
 
 
 def test_a_score_of_zero_is_no_infinity() -> None:
@@ -41,6 +47,7 @@ def test_without_imbalanced_samples_there_is_nothing_to_mend() -> None:
     assert found.share == 0
     assert math.isnan(found.helps)
     assert math.isnan(found.above_chance)
+    assert in_words(found) == "no sample is more likely imbalanced than not"
 
 
 @pytest.mark.parametrize(

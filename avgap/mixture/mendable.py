@@ -55,6 +55,18 @@ def mendable(
     )
 
 
+def in_words(found: Mendable) -> str:
+    """The same in a line."""
+    if not found.share:
+        return "no sample is more likely imbalanced than not"
+    hurts = found.helps < 0
+    effect, cure = ("hurts", "abstain") if hurts else ("helps", "be pushed")
+    return (
+        f"{100 * found.share:.0f} % of the samples are imbalanced; there the weaker modality "
+        f"{effect} the fused output ({found.helps:+.2f} nats): it had better {cure}"
+    )
+
+
 def cures(
     audio_prob: NDArray[np.floating],
     visual_prob: NDArray[np.floating],
