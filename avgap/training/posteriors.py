@@ -138,7 +138,7 @@ def _disagreements(there: Sequence[str], wanted: Sequence[str]) -> list[str]:
         "of its samples stand more than once": [i for i, n in Counter(there).items() if n > 1],
     }
     return [
-        f"{len(ids):,} {what}: {', '.join(sorted(ids)[:_SHOWN])}{' …' * (len(ids) > _SHOWN)}"
+        f"{len(ids):,} {what}: {', '.join(ids[:_SHOWN])}{' …' * (len(ids) > _SHOWN)}"
         for what, ids in kinds.items()
         if ids
     ]
