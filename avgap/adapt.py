@@ -222,7 +222,7 @@ class _Rounds:
         if self.settings.loss != "mend":
             return posteriors.imbalance(gmm.mixture, device)
         found = posteriors.mendable(gmm.mixture)
-        if first:
+        if first and _weights(gmm, self.settings) != "balanced":
             console.notice(in_words(found))
         return posteriors.imbalance(gmm.mixture, device, cure=found)
 
@@ -255,12 +255,17 @@ def _method(gmm: GmmFile, s: Adaptive, known: Imbalance | None) -> Method:
     """The loss of a round with this mixture. known: of the training samples, before training."""
     if s.loss in CONTROLS:
         return LOSSES[s.loss]
-    weights = s.weights if _is_supported(gmm) or s.unsupported == "keep" else "balanced"
+    weights = _weights(gmm, s)
     if s.loss in MEMBERS:
         return Member(s.loss, gmm.mixture, weights, known)
     return adaptive.Adaptive(
         gmm.mixture, s.alpha, s.beta, s.gamma, s.anneal, weights, s.pull, s.keep_unimodal, known
     )
+
+
+def _weights(gmm: GmmFile, s: Adaptive) -> str:
+    """How samples are weighted by this mixture, one of `adaptive.WEIGHTS`."""
+    return s.weights if _is_supported(gmm) or s.unsupported == "keep" else "balanced"
 
 
 def _is_supported(gmm: GmmFile) -> bool:

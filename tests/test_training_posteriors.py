@@ -68,9 +68,7 @@ def test_ids_that_are_not_the_training_split_are_counted_and_shown(
 
 def test_of_many_ids_the_first_are_shown(cache: Path, tmp_path: Path) -> None:
     table = foreign(tmp_path / "g.csv", ["a"], [0.1])
-    with pytest.raises(
-        InputError, match=r"60 training samples are missing: .*, train-4 …\n"
-    ):
+    with pytest.raises(InputError, match=r"60 training samples are missing: .*, train-4 …\n"):
         read_posteriors(table, open_cache(cache))
 
 
