@@ -323,8 +323,11 @@ class Adaptive:
     """Eq. 10 and Algorithm 1, phase 2."""
 
     loss: Annotated[
-        Literal["adaptive", "joint", "fused"],
-        Help("Controls for the same rounds: joint (Eq. 7) or fused (L_MM)."),
+        Literal["adaptive", "abstain", "push", "spare", "distill", "mend", "joint", "fused"],
+        Help(
+            "adaptive: Eq. 10. abstain … mend: Eq. 7, the weaker modality treated so where "
+            "imbalanced. Controls: joint (Eq. 7), fused (L_MM)."
+        ),
     ] = "adaptive"
     alpha: Annotated[float, Within(0), Help("Weight of w₀ · L_MM.")] = 1.0
     beta: Annotated[float, Within(0), Help("Weight of g².")] = 1.0
@@ -371,11 +374,18 @@ class Rounds:
     ] = 2
 
 
-# The settings of Adaptive that have no meaning for a control, whose loss is not Eq. 10.
-OF_EQ_10 = (
-    *("alpha", "beta", "gamma", "anneal"),
-    *("weights", "pull", "keep_unimodal", "unsupported"),
-)
+# The settings of Adaptive that have no meaning where the loss is not Eq. 10.
+OF_EQ_10 = ("alpha", "beta", "gamma", "anneal", "weights", "pull", "keep_unimodal")
+# Losses that look at no mixture.
+CONTROLS = ("joint", "fused")
+
+
+def unused(loss: str) -> tuple[str, ...]:
+    """The settings of Adaptive that this loss does not look at."""
+    if loss == "adaptive":
+        return ()
+    return (*OF_EQ_10, "unsupported") if loss in CONTROLS else OF_EQ_10
+
 
 # Named members of the loss's family. paper: Eq. 10 as it stands; best: docs/results.md says where.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -23,13 +23,13 @@ def batch(n=6, seed=0, encoder="small"):
     if encoder not in ("small", "resnet18"):
         vectors = torch.randn(2, n, 8, generator=draw)
         vectors[:, torch.arange(n), label] += 3
-        return Batch(vectors[0], vectors[1][:, None], label)
+        return Batch(vectors[0], vectors[1][:, None], label, torch.arange(n))
     audio = torch.randn(n, 12, 16, generator=draw)
     frames = 255 * torch.rand(n, 2, 3, 16, 16, generator=draw)
     for row, name in enumerate(label.tolist()):
         audio[row, 4 * name : 4 * name + 4] += 2
         frames[row, ..., 5 * name : 5 * name + 5] /= 4
-    return Batch(audio, frames, label)
+    return Batch(audio, frames, label, torch.arange(n))
 
 
 def context(state=None, epoch=0, update=0, seed=0):

@@ -15,11 +15,16 @@ from conftest import make_cache
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import Checkpoint, read_checkpoint
-from avgap.errors import InputError, OutputError
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gmm import read_mixture
+from avgap.data.cache.reader import open_cache
+from avgap.errors import InputError, OutputError, UsageError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
+from avgap.mixture.mendable import in_words
 from avgap.settings import PRESETS, Adaptive, Fit, Network, Training
 from avgap.training.folder import Folder
+from avgap.training.posteriors import read_posteriors
 from avgap.warmup import warmup
 
 
@@ -31,11 +36,20 @@ def start(cache: Path, tmp_path: Path) -> Path:
 
 
 def run(cache: Path, start: Path, folder: Path, gmm: Path | None = None, **changes: Any) -> Path:
+    posteriors = changes.pop("posteriors", None)
     loop = {name: changes.pop(name) for name in ("optimizer", "lr", "seed") if name in changes}
     force, fit = changes.pop("force", False), Fit(changes.pop("components", 2))
     settings = Adaptive(**{"steps": 3, "epochs": 2, **changes})
     done = adapt(
-        cache, start, folder, settings=settings, changes=loop, gmm=gmm, fit=fit, force=force
+        cache,
+        start,
+        folder,
+        settings=settings,
+        changes=loop,
+        posteriors=posteriors,
+        gmm=gmm,
+        fit=fit,
+        force=force,
     )
     return done.path
 
@@ -188,6 +202,7 @@ def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
         {"weights": "uniform", "pull": "weaker"},
         {"components": 3},
         {"components": "auto"},
+        *({"loss": loss} for loss in ("abstain", "push", "spare", "distill")),
     ],
 )
 def test_every_member_of_the_family_is_the_same_by_hand_and_by_machine(
@@ -208,6 +223,189 @@ def test_a_control_goes_through_the_same_rounds_with_another_loss(
     names = {"joint": {"fused", "audio", "visual"}, "fused": {"fused"}}[loss]
     assert all(set(line["terms"]) == names for line in whole.history)
     assert (tmp_path / "whole" / "step-02" / "gmm.json").exists()
+
+
+# ---------------------------------------------------------------- weights from held-out gaps
+
+
+@pytest.fixture
+def held_out(cache: Path, tmp_path: Path) -> Path:
+    """Gaps of the training split by anybody, in another order: a third lean far."""
+    rng = np.random.default_rng(0)
+    gap = np.where(np.arange(60) % 3 == 0, 0.7, 0.0) + rng.normal(0, 0.05, 60)
+    rows = [f"train-{row},{gap[row]:.6f}" for row in rng.permutation(60)]
+    path = tmp_path / "held-out.csv"
+    path.write_text("\n".join(["id,gap", *rows]) + "\n")
+    return path
+
+
+def mean_posterior(held_out: Path, gmm: Path) -> float:
+    return float(read_mixture(gmm).mixture.posterior(read_gaps(held_out).gap).mean())
+
+
+@pytest.mark.parametrize("loss", ["adaptive", "abstain", "push", "spare", "distill"])
+def test_held_out_posteriors_weigh_the_samples_of_all_rounds(
+    cache: Path, start: Path, held_out: Path, tmp_path: Path, loss: str
+) -> None:
+    done = read_checkpoint(run(cache, start, tmp_path / "a", posteriors=held_out, loss=loss))
+    mean = mean_posterior(held_out, tmp_path / "a" / "posteriors.json")
+    assert mean == pytest.approx(1 / 3, abs=0.01)
+    # As often met as any, whatever the network makes of them: epoch by epoch the same mean.
+    seen = [line["terms"]["imbalanced"] for line in done.history]
+    assert seen == pytest.approx([mean] * 6, abs=1e-6)
+    # Rounds are measured and fitted all the same, for the record.
+    assert (tmp_path / "a" / "step-03" / "gmm.json").exists()
+    plain = read_checkpoint(run(cache, start, tmp_path / "b", loss=loss))
+    assert plain.history[0]["loss"] != done.history[0]["loss"]
+    assert "posteriors" not in plain.stamp.inputs
+    assert done.stamp.inputs["posteriors"] == read_gaps(held_out).digest()
+    assert len(done.history) == len(plain.history) == 6
+
+
+def test_their_mixture_may_be_given_and_is_then_not_fitted_again(
+    cache: Path, start: Path, held_out: Path, tmp_path: Path
+) -> None:
+    fitgmm(held_out, tmp_path / "gmm.json")
+    fitted = run(cache, start, tmp_path / "a", posteriors=held_out, steps=2)
+    given = run(cache, start, tmp_path / "b", tmp_path / "gmm.json", posteriors=held_out, steps=2)
+    assert_same(read_checkpoint(fitted), read_checkpoint(given))
+    assert not (tmp_path / "b" / "posteriors.json").exists()
+    assert set(read_stamp(given).inputs) == {"cache", "checkpoint", "posteriors", "gmm"}
+    gaps(cache, start, tmp_path / "gaps.h5")
+    fitgmm(tmp_path / "gaps.h5", tmp_path / "other.json")
+    with pytest.raises(InputError, match=r"other\.json is a mixture of other gaps than .*held-out"):
+        run(cache, start, tmp_path / "c", tmp_path / "other.json", posteriors=held_out)
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("epochs_done", [1, 2, 3])
+def test_a_broken_run_with_posteriors_ends_with_the_weights_of_an_unbroken_one(
+    cache: Path,
+    start: Path,
+    held_out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epochs_done: int,
+) -> None:
+    asked: dict[str, Any] = {"posteriors": held_out, "steps": 2, "loss": "abstain"}
+    whole = run(cache, start, tmp_path / "whole", **asked)
+    saved = Folder.save
+
+    def save_and_die(self: Folder, state: Any, **rest: Any) -> None:
+        saved(self, state, **rest)
+        if len(state.history) == epochs_done:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "save", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        run(cache, start, tmp_path / "broken", **asked)
+    monkeypatch.setattr(Folder, "save", saved)
+    assert_same(
+        read_checkpoint(whole), read_checkpoint(run(cache, start, tmp_path / "broken", **asked))
+    )
+
+
+def test_gaps_of_clips_that_the_network_has_trained_on_are_told(
+    cache: Path,
+    start: Path,
+    held_out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    once: dict[str, Any] = {"steps": 1, "epochs": 1}
+    run(cache, start, tmp_path / "a", posteriors=held_out, **once)
+    assert "has trained on" not in capsys.readouterr().err
+    gaps(cache, start, tmp_path / "gaps.h5")
+    run(cache, start, tmp_path / "b", posteriors=tmp_path / "gaps.h5", **once)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "these gaps were measured on clips that the network has trained on" in told
+    assert "avgap crossfit measures on clips it has not seen" in told
+
+
+def test_posteriors_without_two_groups_are_told_once(
+    cache: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "one.csv"
+    gap = np.random.default_rng(0).normal(0, 0.1, 60)
+    path.write_text("id,gap\n" + "".join(f"train-{i},{g:.4f}\n" for i, g in enumerate(gap)))
+    run(cache, start, tmp_path / "a", posteriors=path, loss="push")
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("the gaps of these posteriors show no two groups, and --loss push") == 1
+    asked = {"posteriors": path, "loss": "push", "unsupported": "balanced"}
+    balanced = read_checkpoint(run(cache, start, tmp_path / "b", **asked))
+    assert "all rounds take every sample as balanced" in capsys.readouterr().err
+    assert [line["weights"] for line in balanced.history] == ["balanced"] * 6
+    joint = read_checkpoint(run(cache, start, tmp_path / "c", loss="joint"))
+    assert balanced.history[0]["loss"] == pytest.approx(joint.history[0]["loss"], rel=1e-5)
+
+
+def test_mend_says_what_it_found_and_does_it(
+    cache: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gaps(cache, start, tmp_path / "gaps.h5", logits=True)
+    table = tmp_path / "gaps.h5"
+    done = read_checkpoint(run(cache, start, tmp_path / "a", posteriors=table, loss="mend"))
+    told = " ".join(capsys.readouterr().err.split())
+    posteriors = read_posteriors(table, open_cache(cache))
+    found = posteriors.mendable(read_mixture(tmp_path / "a" / "posteriors.json").mixture)
+    assert told.count(in_words(found)) == 1
+    assert 0 < found.share < 1
+    undecided = [line["terms"]["undecided"] for line in done.history]
+    assert all(value > 0 for value in undecided) == (found.helps < 0)
+    gaps(cache, start, tmp_path / "bare.h5")
+    with pytest.raises(InputError, match=r"bare\.h5 has no logits"):
+        run(cache, start, tmp_path / "b", posteriors=tmp_path / "bare.h5", loss="mend")
+    with pytest.raises(UsageError, match="--loss mend decides by held-out scores"):
+        run(cache, start, tmp_path / "b", loss="mend")
+    assert not (tmp_path / "b").exists()
+
+
+def test_who_abstains_forgets_and_who_is_pushed_learns(
+    cache: Path, start: Path, held_out: Path, tmp_path: Path
+) -> None:
+    # Of the samples that lean, the visual is the weaker; the others are taught alike.
+    rows = np.arange(60) % 3 == 0
+    visual = {}
+    for loss in ("abstain", "push"):
+        asked = {"posteriors": held_out, "loss": loss, "steps": 1, "epochs": 8}
+        table = gaps(cache, run(cache, start, tmp_path / loss, **asked), tmp_path / f"{loss}.h5")
+        assert table.table.visual_prob is not None
+        visual[loss] = table.table.visual_prob[rows].mean()
+    assert visual["abstain"] < visual["push"] - 0.1
+
+
+def test_posteriors_on_the_command_line(work: Path) -> None:
+    assert call("gaps", *START, "-o", "g.csv").exit_code == 0
+    line = ["adapt", *START, "--steps", "2", "--epochs", "1", "--posteriors", "g.csv"]
+    assert call(*line, "-o", "a").exit_code == 0
+    assert read_stamp(Path("a/checkpoint.pt")).hints["posteriors"] == "../g.csv"
+    assert "\nup to date: a/checkpoint.pt\n" in call(*line, "-o", "a").stderr
+    assert call("fitgmm", "g.csv", "-o", "g.json").exit_code == 0
+    # With posteriors a mixture is theirs, and no round.
+    assert call(*line, "-o", "b", "--gmm", "g.json", "--loss", "push").exit_code == 0
+    parameters = read_stamp(Path("b/checkpoint.pt")).parameters
+    assert (parameters["steps"], parameters["loss"]) == (2, "push")
+    told = fails(2, *line, "-o", "c", "--weights", "uniform")
+    assert told == "error: --weights uniform looks at no --posteriors: choose one\n"
+    told = fails(2, *line, "-o", "c", "--loss", "joint")
+    assert told == "error: --loss joint has no --posteriors\n  try: --loss adaptive\n"
+    told = fails(2, "adapt", *START, "-o", "c", "--loss", "push", "--gamma", "2")
+    assert told == "error: --loss push has no --gamma\n  try: --loss adaptive\n"
+    told = fails(2, "adapt", *START, "-o", "c", "--loss", "mend")
+    assert told == (
+        "error: --loss mend decides by held-out scores\n"
+        "  try: --posteriors GAPS, of avgap crossfit\n"
+    )
+    assert not Path("c").exists()
+
+
+def test_only_a_sum_can_be_kept_from_one_modality(work: Path) -> None:
+    line = ["baseline", "greedy", "cache.h5", "-o", "other", "--epochs", "1", *SMALL]
+    assert call(*line).exit_code == 0
+    adapted = ["adapt", "cache.h5", "-c", "other/checkpoint.pt", "--steps", "1", "--epochs", "1"]
+    told = fails(3, *adapted, "-o", "a", "--loss", "abstain")
+    assert "--loss abstain needs a network that fuses by the sum of both modalities' logits" in told
+    assert call(*adapted, "-o", "a", "--loss", "push").exit_code == 0
 
 
 def scores(cache: Path, checkpoint: Path, folder: Path) -> tuple[float, float]:

@@ -78,7 +78,7 @@ def test_the_methods_loss_is_that_of_its_formula():
     method = example("method")["Smoothed"](epsilon=0.2)
     fused = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
     label = torch.tensor([0, 0])
-    batch = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), label)
+    batch = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), label, torch.arange(2))
     loss = method.step(lambda *_: Logits(fused / 2, fused / 2), batch, None)
     # Per sample 0.9 of the label's and 0.1 of the other class's negative log-probability.
     first = 0.9 * np.log1p(np.exp(-2)) + 0.1 * np.log1p(np.exp(2))

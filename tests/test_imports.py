@@ -55,7 +55,7 @@ WITHIN = {
         {"fit"},
         {"bootstrap", "diagnostics", "initial"},
         {"em", "verdict", "result"},
-        {"model", "histogram", "dip"},
+        {"model", "histogram", "dip", "mendable"},
     ],
     "data": [
         {"loading", "plan", "folds"},
@@ -81,7 +81,7 @@ WITHIN = {
         {""},
         {"loop"},
         {"updates", "inference"},
-        {"batches", "device", "optimizer", "timing", "tensorboard", "lanes"},
+        {"batches", "device", "optimizer", "posteriors", "timing", "tensorboard", "lanes"},
         {"distributed"},
     ],
 }

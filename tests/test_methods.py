@@ -11,6 +11,7 @@ import torch
 from avgap.methods import Batch, StepContext
 from avgap.methods.adaptive import Adaptive, annealing, posterior_weights
 from avgap.methods.concat import Concat
+from avgap.methods.imbalance import Imbalance
 from avgap.methods.joint import Joint, cross_entropies
 from avgap.mixture.model import Component, Mixture
 from avgap.models.audiovisual import Logits
@@ -35,7 +36,7 @@ class Fixed:
         return LOGITS
 
 
-BATCH = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), LABEL)
+BATCH = Batch(torch.zeros(2, 1, 1), torch.zeros(2, 1, 3, 1, 1), LABEL, torch.arange(2))
 NOW = StepContext(torch.tensor(0.0), {}, torch.Generator())
 
 
@@ -244,3 +245,32 @@ def test_the_posterior_in_torch_equals_the_posterior_in_numpy() -> None:
         weights.imbalanced.numpy(), MIXTURE.posterior(gap), rtol=1e-12, atol=1e-15
     )
     np.testing.assert_allclose((weights.balanced + weights.imbalanced).numpy(), 1, rtol=1e-12)
+
+
+def test_weights_that_are_known_take_the_place_of_those_by_these_gaps() -> None:
+    known = Imbalance(torch.tensor([0.25, 1.0], dtype=torch.float64))
+    terms = adaptive().loss(LOGITS, LABEL, 0, known).terms
+    assert terms["classification"].item() == pytest.approx(0.75 * -math.log(3 / 4) / 2)
+    assert terms["shift"].item() == pytest.approx((0.25 + 1) / 2 * (0.25 - 0.05) ** 2)
+    assert terms["gap"].item() == pytest.approx(0.25**2)  # of the network as it is
+    assert terms["imbalanced"].item() == 0.625
+
+
+def test_the_weaker_modality_that_is_known_is_the_one_that_the_gap_pulls() -> None:
+    # As above, but for the second sample the visual was the weaker when it was measured.
+    known = Imbalance(torch.ones(2), torch.tensor([False, False]))
+    leaves = [z.clone().requires_grad_() for z in (SIDES.audio, SIDES.visual)]
+    method = adaptive(alpha=0.0, beta=1.0, gamma=0.0, pull="weaker")
+    method.loss(Logits(*leaves), LABEL, 0, known).total.backward()
+    audio, visual = (leaf.grad for leaf in leaves)
+    assert audio is not None
+    assert visual is not None
+    assert audio.abs().sum() == 0
+    assert visual[:, 0].tolist() == pytest.approx([-1 / 4 * 1 / 4, 1 / 4 * 3 / 16])
+
+
+def test_a_step_takes_what_is_known_of_its_rows() -> None:
+    known = Imbalance(torch.tensor([0.0, 1.0, 0.0, 0.5], dtype=torch.float64))
+    batch = BATCH._replace(rows=torch.tensor([3, 1]))
+    loss = adaptive(known=known).step(Fixed(), batch, NOW)  # type: ignore[arg-type]
+    assert loss.terms["imbalanced"].item() == 0.75

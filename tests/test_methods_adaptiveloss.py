@@ -130,6 +130,22 @@ def test_parts_are_named_as_in_the_log_and_sum_to_the_loss() -> None:
     assert loss(first, second, label, 2).item() == total.item()
 
 
+def test_weights_that_were_held_out_are_handed_in_by_sample() -> None:
+    first, second, _ = logits()
+    label = torch.arange(8) % 4
+    gap = avgap.modality_gap(first, second, label)
+    loss = AdaptiveLoss(MIXTURE, pull="weaker")
+    own = loss.parts(first, second, label)
+    same = loss.parts(first, second, label, imbalanced=torch.sigmoid(MIXTURE.log_odds(gap)))
+    assert same.total.item() == pytest.approx(own.total.item(), rel=1e-6)
+    none = loss.parts(first, second, label, imbalanced=torch.zeros(8))
+    ce = nn.functional.cross_entropy(first + second, label)
+    assert none.terms["classification"].item() == pytest.approx(ce.item())
+    assert none.terms["shift"].item() == 0
+    with pytest.raises(UsageError, match="weights='uniform' look at no w₁ that is given"):
+        AdaptiveLoss(MIXTURE, weights="uniform")(first, second, label, imbalanced=torch.zeros(8))
+
+
 def test_it_has_nothing_to_train_and_says_what_it_is() -> None:
     loss = AdaptiveLoss(MIXTURE, pull="weaker")
     assert list(loss.parameters()) == list(loss.buffers()) == []

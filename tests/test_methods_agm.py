@@ -8,9 +8,9 @@ import onestep
 import pytest
 import torch
 
-from avgap.methods.agm import Agm, kappa, scaled, shapley
+from avgap.methods.agm import Agm, kappa, shapley
 from avgap.methods.concat import Concat
-from avgap.methods.modulation import Pair
+from avgap.methods.modulation import Pair, scaled
 from avgap.models.audiovisual import Logits
 
 

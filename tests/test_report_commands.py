@@ -27,10 +27,13 @@ def test_the_commands_on_the_page_answer_the_same_questions(work):
     line = ["adapt", "cache.h5", "-c", "run/warmup/checkpoint.pt", "-o", "run/control"]
     line += ["--loss", "fused", "--steps", "1", "--epochs", "1", "--no-log-test"]
     assert call(*line).exit_code == 0
+    line = ["adapt", "cache.h5", "-c", "run/warmup/checkpoint.pt", "-o", "run/pushed"]
+    line += ["--loss", "push", "--posteriors", "run/gaps.h5", "--unsupported", "balanced"]
+    assert call(*line, "--gmm", "run/gmm.json", "--steps", "2", "--epochs", "1").exit_code == 0
     lines = commands(read_run(work / "run"))
     names = [re.match(r"avgap (\w+)", line)[1] for line in lines]
     assert sorted(names) == sorted(
-        ["baseline", "warmup", "gaps", "fitgmm", "evaluate", "adapt", "gaps", "adapt"]
+        ["baseline", "warmup", "gaps", "fitgmm", "evaluate", "adapt", "gaps", "adapt", "adapt"]
     )
     assert names.index("warmup") < names.index("gaps") < names.index("adapt")
     assert "--no-log-test" in next(line for line in lines if "run/control" in line)

@@ -10,7 +10,7 @@ from avgap import console
 from avgap.cli import early, options
 from avgap.cli.common import finished, given, suggest_evaluate
 from avgap.errors import UsageError
-from avgap.settings import OF_EQ_10, PRESETS, Adaptive, Fit, Rounds, Running
+from avgap.settings import CONTROLS, PRESETS, Adaptive, Fit, Rounds, Running, unused
 
 
 @options.from_settings
@@ -21,6 +21,7 @@ def adapt(
     output: options.OutputFolder,
     *,
     rounds: Rounds,
+    posteriors: options.Posteriors = None,
     gmm: options.Gmm = None,
     adaptive: Adaptive,
     changes: options.Changes,
@@ -36,16 +37,24 @@ def adapt(
     \b
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
     avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/best --preset best
+    avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/held-out --posteriors folds/gaps.h5
     """
     console.setup(quiet=quiet)
-    _control(ctx, adaptive.loss)
+    _expect_meant(ctx, adaptive.loss)
+    if posteriors is not None and adaptive.weights != "posterior":
+        raise UsageError(f"--weights {adaptive.weights} looks at no --posteriors: choose one")
+    if posteriors is None and adaptive.loss == "mend":
+        raise UsageError(
+            "--loss mend decides by held-out scores", hint="--posteriors GAPS, of avgap crossfit"
+        )
     if gmm is not None and given(ctx, "components"):
         raise UsageError("--gmm is a mixture already, --components fits one: choose one")
-    if gmm is not None and adaptive.steps != 1 and given(ctx, "steps"):
+    one_round = gmm is not None and posteriors is None
+    if one_round and adaptive.steps != 1 and given(ctx, "steps"):
         raise UsageError(
             f"--gmm is one round with that mixture, --steps {adaptive.steps} asks for more"
         )
-    early.expect_training([cache, checkpoint, gmm], output, running)
+    early.expect_training([cache, checkpoint, posteriors, gmm], output, running)
     from avgap.adapt import adapt as stage
 
     preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}
@@ -55,6 +64,7 @@ def adapt(
         output,
         settings=replace(adaptive, **preset),
         changes=changes,
+        posteriors=posteriors,
         gmm=gmm,
         fit=Fit(rounds.components),
         running=running,
@@ -65,9 +75,11 @@ def adapt(
     suggest_evaluate(cache, result.path)
 
 
-def _control(ctx: typer.Context, loss: str) -> None:
-    """Raise UsageError where a control, another loss than Eq. 10, is given what only that has."""
-    names = () if loss == "adaptive" else ("preset", *OF_EQ_10, "gmm")
+def _expect_meant(ctx: typer.Context, loss: str) -> None:
+    """Raise UsageError where another loss than Eq. 10 is given what it does not look at."""
+    names = () if loss == "adaptive" else ("preset", *unused(loss))
+    if loss in CONTROLS:
+        names = (*names, "posteriors", "gmm")
     beside = [f"--{name.replace('_', '-')}" for name in names if given(ctx, name)]
     if beside:
         raise UsageError(f"--loss {loss} has no {', '.join(beside)}", hint="--loss adaptive")

@@ -18,11 +18,16 @@ from avgap.models.audiovisual import AudioVisual
 
 
 class Batch(NamedTuple):
-    """B samples, augmented: audio (B, F, T), frames (B, K, 3, H, W) in 0…255, label (B,)."""
+    """B samples, augmented: audio (B, F, T), frames (B, K, 3, H, W) in 0…255, label (B,).
+
+    rows: of the samples in what is trained on, (B,) int64 on the device: the training split in the
+    cache's order, or the part of it that a training is given.
+    """
 
     audio: Tensor
     frames: Tensor
     label: Tensor
+    rows: Tensor
 
 
 class Loss(NamedTuple):

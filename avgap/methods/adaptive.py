@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, StepContext
+from avgap.methods.imbalance import Imbalance
 from avgap.methods.joint import cross_entropies
 from avgap.mixture.model import Mixture
 from avgap.models.audiovisual import AudioVisual, Logits
@@ -46,13 +47,17 @@ def balanced_weights(gap: Tensor) -> Weights:
     return Weights(torch.ones_like(gap), torch.zeros_like(gap))
 
 
-def gap_at_weaker(audio: Tensor, visual: Tensor) -> Tensor:
+def gap_at_weaker(audio: Tensor, visual: Tensor, audio_weaker: Tensor | None = None) -> Tensor:
     """s^a − s^v, (N,), whose gradient stops at the larger of the two scores, each (N,). Eq. 6.
 
-    A penalty on it can only move the weaker modality; where both are equal, either.
+    A penalty on it can only move the weaker modality; where both are equal, either. audio_weaker:
+    which it is, (N,), where not by these scores.
     """
-    return torch.where(audio > visual, audio.detach(), audio) - torch.where(
-        visual > audio, visual.detach(), visual
+    stopped = (audio > visual, visual > audio)
+    if audio_weaker is not None:
+        stopped = (~audio_weaker, audio_weaker)
+    return torch.where(stopped[0], audio.detach(), audio) - torch.where(
+        stopped[1], visual.detach(), visual
     )
 
 
@@ -66,7 +71,8 @@ class Adaptive(Method):
     """Eq. 10 with one mixture: (1/B) Σ α w_{i,0} CE_i + λ (β g_i² + γ w_{i,1} (g_i − μ₀)²).
 
     weights: one of WEIGHTS. pull: one of PULLS, whom g_i's gradient reaches. keep_unimodal: add
-    L_a + L_v of Eq. 5, unweighted.
+    L_a + L_v of Eq. 5, unweighted. known: the imbalance of the whole training split, on the
+    device; None: that of each batch, by its own scores, as in Algorithm 1.
     """
 
     mixture: Mixture
@@ -77,12 +83,19 @@ class Adaptive(Method):
     weights: str
     pull: str = "both"
     keep_unimodal: bool = False
+    known: Imbalance | None = None
 
-    def loss(self, logits: Logits, label: Tensor, epoch: Tensor | int) -> Loss:
-        """Eq. 10 on logits (B, M), labels (B,); w and μ₀ are constants, g_i has gradients."""
-        scores = [true_class_prob(z, label) for z in (logits.audio, logits.visual)]
-        gap = gap_at_weaker(*scores) if self.pull == "weaker" else scores[0] - scores[1]
-        w = self._weights(gap)
+    def loss(
+        self, logits: Logits, label: Tensor, epoch: Tensor | int, known: Imbalance | None = None
+    ) -> Loss:
+        """Eq. 10 on logits (B, M), labels (B,); w and μ₀ are constants, g_i has gradients.
+
+        known: the imbalance of these samples, (B,), where it is not by these logits.
+        """
+        audio, visual = (true_class_prob(z, label) for z in (logits.audio, logits.visual))
+        weaker = None if known is None else known.audio_weaker
+        gap = gap_at_weaker(audio, visual, weaker) if self.pull == "weaker" else audio - visual
+        w = self._weights(gap, known)
         classification = w.balanced * cross_entropy(logits.fused, label, reduction="none")
         pull = w.imbalanced * (gap - self.mixture.balanced.mean) ** 2
         terms = {
@@ -99,11 +112,16 @@ class Adaptive(Method):
             total = total + unimodal.audio + unimodal.visual
         return Loss(total, terms)
 
-    def _weights(self, gap: Tensor) -> Weights:
-        if self.weights == "posterior":
+    def _weights(self, gap: Tensor, known: Imbalance | None) -> Weights:
+        if self.weights == "uniform":
+            return uniform_weights(gap)
+        if self.weights == "balanced":
+            return balanced_weights(gap)
+        if known is None:
             return posterior_weights(gap, self.mixture)
-        return uniform_weights(gap) if self.weights == "uniform" else balanced_weights(gap)
+        return Weights(1 - known.posterior, known.posterior)
 
     def step(self, model: AudioVisual, batch: Batch, context: StepContext) -> Loss:
         """Eq. 10 on one batch."""
-        return self.loss(model(batch.audio, batch.frames), batch.label, context.epoch)
+        known = None if self.known is None else self.known.of(batch.rows)
+        return self.loss(model(batch.audio, batch.frames), batch.label, context.epoch, known)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from avgap import settings
 from avgap.artifact.gmm import read_mixture
-from avgap.errors import unknown
+from avgap.errors import UsageError, unknown
 from avgap.methods import Loss
 from avgap.methods.adaptive import PULLS, WEIGHTS, Adaptive
+from avgap.methods.imbalance import Imbalance
 from avgap.mixture.model import Mixture
 from avgap.models.audiovisual import Logits
 
@@ -63,14 +64,16 @@ class AdaptiveLoss(nn.Module):
         label: Tensor,
         epoch: int | Tensor = 0,
         fused: Tensor | None = None,
+        imbalanced: Tensor | None = None,
     ) -> Tensor:
         """The loss of one batch, a scalar.
 
         first, second: the modalities' logits, (B, M). label: class index, (B,). epoch: 0-based
         within the adaptive phase, the exponent of λ. fused: the model's own logits, (B, M); without
-        them the sum of both.
+        them the sum of both. imbalanced: w_{i,1}, (B,), such as `mixture.posterior` of held-out
+        gaps; without it that of these logits' gaps. Raises UsageError: weights that look at none.
         """
-        return self.parts(first, second, label, epoch, fused).total
+        return self.parts(first, second, label, epoch, fused, imbalanced).total
 
     def parts(
         self,
@@ -79,13 +82,19 @@ class AdaptiveLoss(nn.Module):
         label: Tensor,
         epoch: int | Tensor = 0,
         fused: Tensor | None = None,
+        imbalanced: Tensor | None = None,
     ) -> Loss:
         """The loss as `total`, and its `terms` by the names of log.jsonl, all scalars."""
-        return self.equation.loss(Logits(first, second, fused), label, epoch)
+        known = None
+        if imbalanced is not None:
+            if self.equation.weights != "posterior":
+                raise UsageError(f"weights={self.equation.weights!r} look at no w₁ that is given")
+            known = Imbalance(imbalanced.detach())
+        return self.equation.loss(Logits(first, second, fused), label, epoch, known)
 
     def extra_repr(self) -> str:
         """The settings, for printing."""
-        values = {n: v for n, v in vars(self.equation).items() if n != "mixture"}
+        values = {n: v for n, v in vars(self.equation).items() if n not in ("mixture", "known")}
         return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 

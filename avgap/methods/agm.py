@@ -21,17 +21,11 @@ from torch.nn.functional import cross_entropy
 
 from avgap.methods import Batch, Loss, Method, StepContext
 from avgap.methods.bounds import EpochNumber, NotNegative, Within
-from avgap.methods.modulation import Pair, within
+from avgap.methods.modulation import Pair, scaled, within
 from avgap.models.audiovisual import AudioVisual, Logits
 from avgap.models.scores import true_class_prob
 
 _LEAST = 1e-8  # a probability below counts as this; the code
-
-
-def scaled(tensor: Tensor, factor: Tensor) -> Tensor:
-    """The tensor, whose gradient is multiplied by the factor."""
-    part = tensor * factor
-    return tensor.detach() + (part - part.detach())  # to the last bit, however large the factor
 
 
 def shapley(both: Logits, audio_alone: Logits, visual_alone: Logits) -> Pair:

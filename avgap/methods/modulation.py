@@ -1,4 +1,4 @@
-"""What the methods that modulate one modality share: who leads, and in which epochs."""
+"""What the methods that modulate one modality share: who leads, in which epochs, how much."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ class Pair(NamedTuple):
 
     audio: Tensor
     visual: Tensor
+
+
+def scaled(tensor: Tensor, factor: Tensor) -> Tensor:
+    """The tensor, whose gradient is multiplied by the factor."""
+    part = tensor * factor
+    return tensor.detach() + (part - part.detach())  # to the last bit, however large the factor
 
 
 def true_class_scores(logits: Logits, label: Tensor, context: StepContext) -> Pair:

@@ -2,5 +2,6 @@
 
 model: what a mixture is (Eq. 8, 9). fit: the one that fits gaps best, by em from the starts of
 initial, on the counts of histogram. result: what a fit gives, key by key. diagnostics: what speaks
-for its groups, by dip and bootstrap. verdict: the same in words. No torch, no files.
+for its groups, by dip and bootstrap. verdict: the same in words. mendable: whether
+the weaker modality of imbalanced samples has anything to give. No torch, no files.
 """

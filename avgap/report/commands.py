@@ -11,7 +11,7 @@ from typing import Any
 
 from avgap.report.index import Found
 from avgap.report.runfolder import RunFolder
-from avgap.settings import AUDIO_RECIPES, OF_EQ_10, Fit, parameters
+from avgap.settings import AUDIO_RECIPES, Fit, parameters, unused
 
 # Parameters that no option gives: what the command is, or what it derives.
 _DERIVED = (
@@ -88,7 +88,7 @@ def _training(values: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]
         return ["crossfit" if "held_out" in values else "warmup", inputs["cache"]]
     if values["phase"] == "baseline":
         return ["baseline", values["method"], inputs["cache"]]
-    given = ["--gmm", inputs["gmm"]] if "gmm" in inputs else []
+    given = [w for n in ("posteriors", "gmm") if n in inputs for w in (f"--{n}", inputs[n])]
     return ["adapt", inputs["cache"], "--checkpoint", inputs["checkpoint"], *given]
 
 
@@ -105,9 +105,9 @@ def _missing(cache: Path) -> list[str]:
 
 
 def _meant(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a training takes as options: a control of `adapt` takes none of Eq. 10's."""
-    control = values["phase"] == "adapt" and values["loss"] != "adaptive"
-    return {name: value for name, value in values.items() if not (control and name in OF_EQ_10)}
+    """What a training takes as options: of `adapt` none that its loss does not look at."""
+    refused = unused(values["loss"]) if values["phase"] == "adapt" else ()
+    return {name: value for name, value in values.items() if name not in refused}
 
 
 def _refused(values: Mapping[str, Any]) -> list[str]:

@@ -16,9 +16,9 @@ from avgap.methods import Batch
 def augmented(raw: RawBatch, size: int, crops: Crops | None) -> Batch:
     """A raw batch as methods take it, each frame's own crop or (None) whole frames; S = size px."""
     if crops is None:
-        return Batch(raw.audio, whole_frames(raw.visual, size), raw.label)
+        return Batch(raw.audio, whole_frames(raw.visual, size), raw.label, raw.rows)
     mine = Crops(crops.boxes[raw.rows], crops.flip[raw.rows])
-    return Batch(raw.audio, cropped_frames(raw.visual, size, mine), raw.label)
+    return Batch(raw.audio, cropped_frames(raw.visual, size, mine), raw.label, raw.rows)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,18 @@ Plot = Annotated[
     Option(help="Draw Fig. 2 into a .png, .svg or .pdf.", show_default=False, rich_help_panel=OUT),
 ]
 Gmm = Annotated[
-    Path | None, Option(help="One round with this mixture instead.", show_default=False)
+    Path | None,
+    Option(
+        help="One round with this mixture instead; with --posteriors, theirs.", show_default=False
+    ),
+]
+Posteriors = Annotated[
+    Path | None,
+    Option(
+        metavar="GAPS",
+        help="Weigh each sample by its own gap in this table, such as crossfit's, throughout.",
+        show_default=False,
+    ),
 ]
 Encoder = Annotated[
     str | None,
