@@ -149,7 +149,7 @@ class Preparation:
         ),
     ] = None
     corrupt_splits: Annotated[
-        Literal["all", "train"], Help("Whose clips; train: val and test stay clean.")
+        Literal["all", "train"], Help("Which splits it spoils; train: val and test stay clean.")
     ] = "all"
     crop: Annotated[
         str | None,

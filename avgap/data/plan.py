@@ -22,6 +22,7 @@ from avgap.data.splitting import hold_out_val, into_splits, limited, stratified
 from avgap.errors import InputError, UsageError, unknown
 from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
 
+_CORRUPT_SPLITS = {"all": SPLITS, "train": ("train",)}
 _COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
 
 
@@ -107,8 +108,8 @@ def make_plan(
     listing = DATASETS[dataset](root)
     clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
-    touched = SPLITS if options.corrupt_splits == "all" else (options.corrupt_splits,)
-    corrupt = corrupt_ids(clips, corruption, options.seed, touched)
+    splits = _CORRUPT_SPLITS[options.corrupt_splits]
+    corrupt = corrupt_ids(clips, corruption, options.seed, splits)
     clips = [_with_columns(clip, corruption if clip.id in corrupt else None) for clip in clips]
     question = Question(
         FORMAT,
@@ -126,8 +127,8 @@ def make_plan(
             "limit": options.limit,
             "keep_sound": options.keep_sound,
             "seed": options.seed if any(ways) or corruption is not None else None,
-            # Asked for later than the others: a cache without is still the one asked for.
-            **({} if touched == SPLITS else {"corrupt_splits": options.corrupt_splits}),
+            # Only where they are used: a cache from before there were such options stays the same.
+            **({} if splits == SPLITS else {"corrupt_splits": options.corrupt_splits}),
             **({} if box is None else {"crop": list(box)}),
             **({} if options.shard is None else {"shard": str(options.shard)}),
         },

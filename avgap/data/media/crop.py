@@ -30,10 +30,10 @@ def parse(text: str) -> Box:
     if len(cells) != len(Box._fields):
         lines = ["expected X,Y,WIDTH,HEIGHT: whole numbers of px from the upper left"]
         raise UsageError(f"{text!r} is no box", lines, "--crop 72,136,88,76")
-    values, problems = read(dict(zip(Box._fields, cells, strict=True)))
-    if values is None:
+    box, problems = read(dict(zip(Box._fields, cells, strict=True)))
+    if box is None:
         raise UsageError(f"{text!r} is no box", problems)
-    return values
+    return box
 
 
 def read(cells: dict[str, str]) -> tuple[Box | None, list[str]]:
