@@ -120,7 +120,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How `prepare` divides a dataset's clips, spoils some, decodes and leaves out."""
+    """How `prepare` divides a dataset's clips, corrupts some, decodes and leaves out."""
 
     split_by: Annotated[
         Literal["random", "speaker"] | None,
@@ -143,13 +143,13 @@ class Preparation:
     corrupt: Annotated[
         str | None,
         Help(
-            "Spoil a share of clips: visual (noise, blank, pca25) or audio (noise, silence), or "
+            "Corrupt a share of clips: visual (noise, blank, pca25) or audio (noise, silence), or "
             "either by added noise (white:-5dB).",
             metavar="MODALITY:SHARE[:KIND]",
         ),
     ] = None
     corrupt_splits: Annotated[
-        Literal["all", "train"], Help("Which splits it spoils; train: val and test stay clean.")
+        Literal["all", "train"], Help("Which splits it corrupts; train: val and test stay clean.")
     ] = "all"
     crop: Annotated[
         str | None,
@@ -169,7 +169,7 @@ class Preparation:
     limit: Annotated[
         int | None, Within(1), Help("Only the first so many clips of each split.", none="all")
     ] = None
-    seed: Annotated[Seed, Help("Seed of a division and of what is spoiled.")] = 0
+    seed: Annotated[Seed, Help("Seed of a division and of what is corrupted.")] = 0
 
 
 @dataclass(frozen=True)
