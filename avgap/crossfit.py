@@ -26,7 +26,7 @@ from avgap.data.loading.resident import Splits
 from avgap.errors import AvgapError, UsageError, unknown
 from avgap.settings import Crossfit, Network, Running, Training
 from avgap.training import distributed
-from avgap.training.device import to_device
+from avgap.training.device import set_numerics, to_device
 from avgap.training.distributed import from_first
 from avgap.training.lanes import in_lanes
 from avgap.training.measure import GapPass, measure
@@ -223,6 +223,8 @@ class _Folds:
         if there is not None:
             return Collected.of(there, self.asked.gaps)
         started = time.monotonic()
+        # As `gaps` measures, whatever training rounded to.
+        set_numerics(tf32=False, deterministic=self.asked.running.deterministic)
         table = of_folds(self._measured(pass_), self.number)
         written = pass_.output(self.asked.gaps).write(table, started, self.splits.device)
         return Collected.of(written, self.asked.gaps)

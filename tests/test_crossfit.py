@@ -105,12 +105,10 @@ def test_the_table_says_what_it_was_made_from(done: Path) -> None:
 def test_everything_takes_the_table_like_any_other(done: Path, tmp_path: Path) -> None:
     path, csv = done / "x" / "gaps.h5", tmp_path / "gaps.csv"
     assert json.loads(call("report", path, "--verify", "--json").stdout)["verified"]
-    fitted = fitgmm(path, tmp_path / "gmm.json")
+    fitgmm(path, tmp_path / "gmm.json")
     assert set(read_stamp(tmp_path / "gmm.json").inputs) == {"gaps", "cache"}
-    assert fitted is not None
     page = tmp_path / "page.html"
     assert call("report", path, tmp_path / "gmm.json", "-o", page).exit_code == 0
-    assert call("report", done / "x", "-o", tmp_path / "run.html").exit_code == 0
     assert call("gaps", "--predictions", path, "-o", csv).exit_code == 0
     np.testing.assert_array_equal(read_gaps(csv).gap, read_gaps(path).gap)
 
@@ -214,7 +212,7 @@ def test_by_a_column_keeps_its_groups_together(cache: Path, tmp_path: Path) -> N
     speaker = np.array(open_cache(cache).meta("train")["speaker"])
     assert all(len(set(made.fold[speaker == name])) == 1 for name in set(speaker))
     assert made.stamp.parameters["by"] == "speaker"
-    with pytest.raises(InputError, match=r"5 folds need 5 groups|there are 5"):
+    with pytest.raises(InputError, match="6 folds need as many groups, and there are 5"):
         crossfit(asked(cache, tmp_path / "y", Crossfit(folds=6, by="speaker")))
 
 

@@ -13,7 +13,15 @@ from conftest import CLASSES, FRAMES, RECIPE, make_cache
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.data.cache.reader import open_cache
 from avgap.data.loading import resident as module
-from avgap.data.loading.resident import RawBatch, batches, make_buffer, resident
+from avgap.data.loading.resident import (
+    RawBatch,
+    Splits,
+    batches,
+    contiguous_batches,
+    make_buffer,
+    resident,
+    subset,
+)
 from avgap.errors import InputError
 from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup
@@ -38,6 +46,29 @@ def test_every_location_gives_the_same_batches(
         for a, b in zip(mine, theirs, strict=True):
             assert a.dtype == b.dtype
             assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("location", ["device", "host", "file"])
+def test_a_subset_gives_its_rows_and_copies_nothing(cache: Path, location: str) -> None:
+    whole = resident(open_cache(cache), "train", CPU, location)
+    rows = torch.tensor([50, 3, 4, 17, 0])
+    part = subset(whole, rows)
+    assert part.id == ["train-50", "train-3", "train-4", "train-17", "train-0"]
+    assert part.source.source is whole.source
+    expected = [RawBatch(*(a.clone() for a in raw)) for raw in batches(whole, [rows])]
+    for found in (batches(part, [torch.arange(5)]), contiguous_batches(part, range(5), 5)):
+        (raw,) = found
+        for mine, theirs in zip(raw[:3], expected[0][:3], strict=True):
+            assert torch.equal(mine, theirs)
+        assert raw.rows.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_splits_read_each_split_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = Splits(open_cache(cache), CPU, "file")
+    train = splits["train"]
+    monkeypatch.setattr(module, "resident", None)
+    assert splits["train"] is train
+    assert (len(train), train.location, list(splits.held)) == (60, "file", ["train"])
 
 
 def test_training_from_the_file_gives_the_same_weights(cache: Path, tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ from avgap import artifact, report
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
 from avgap.baseline import baseline
+from avgap.crossfit import Trainings, crossfit
 from avgap.evaluate import evaluate
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.prepare import prepare
 from avgap.report.describe import DIGESTS
-from avgap.settings import Adaptive, AudioRecipe, FrameRecipe, Network, Training
+from avgap.settings import Adaptive, AudioRecipe, Crossfit, FrameRecipe, Network, Training
 from avgap.warmup import warmup
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
@@ -52,6 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     adapt(cache, start, folder / "given", settings=one, gmm=run / "gmm.json")
     chosen = ["ends=1", "noise=false"]
     baseline("ogm-ge", cache, folder / "ogm", assignments=chosen, network=small, settings=settings)
+    crossfit(Trainings(cache, folder / "crossfit", Crossfit(2), "joint", small, settings))
     evaluate(cache, start, run / "warmup" / "metrics.json")
     evaluate(cache, last, run / "adapt" / "metrics.json")
     report.page([run], folder / "report.html")
@@ -96,7 +98,8 @@ def question_of(path: Path) -> set[str]:
     """The names in a stamp that differ from format to format."""
     stamp = read_stamp(path)
     names = {re.sub("^set_.*", "set_NAME", name) for name in keys_of(stamp.parameters)}
-    return {*stamp.inputs, *stamp.hints, *names}
+    inputs = {re.sub(r"_\d+$", "_I", name) for name in (*stamp.inputs, *stamp.hints)}
+    return {*inputs, *names}
 
 
 def fields_of_cache(made: Path) -> set[str]:
@@ -113,7 +116,9 @@ def fields_of_gaps(made: Path) -> set[str]:
     lines = (made / "run" / "gaps.csv").read_text(encoding="utf-8").splitlines()
     columns = set(next(csv.reader(lines[1:])))
     assert columns == {name for name in found if not name.endswith("_logits")}
-    return found | question_of(made / "run" / "gaps.h5")
+    with h5py.File(made / "crossfit" / "gaps.h5") as file:
+        assert set(file) - found == {"fold"}
+    return found.union(["fold"], *(question_of(made / n / "gaps.h5") for n in ("run", "crossfit")))
 
 
 def fields_of_json(path: Path) -> set[str]:
@@ -123,7 +128,7 @@ def fields_of_json(path: Path) -> set[str]:
 
 def fields_of_checkpoint(made: Path) -> set[str]:
     found = set()
-    for place in ("run/warmup", "fused", "run/adapt", "given", "ogm"):
+    for place in ("run/warmup", "fused", "run/adapt", "given", "ogm", "crossfit/fold-1"):
         content = torch.load(made / place / "checkpoint.pt", weights_only=True)
         found |= {*content} - {*_STAMP}
         found |= {*content["description"], *content["progress"], *content["optimizer"]}
@@ -180,6 +185,8 @@ def test_shapes_and_types_are_those_of_the_tables(made: Path) -> None:
     assert kinds == {"label": "int64", "audio": "float16", "visual": "uint8"}
     with h5py.File(made / "run" / "gaps.h5") as file:
         stored = {name: data.dtype.name for name, data in file.items() if name != "id"}
+    with h5py.File(made / "crossfit" / "gaps.h5") as file:
+        stored["fold"] = file["fold"].dtype.name
     for name, kind in [*kinds.items(), *stored.items()]:
         heading = "cache" if name in ("audio", "visual") else "gaps"
         row = rf"^\|[^|]*`{name}`[^|]*\| \(N[^|]*\| {kind} \|"

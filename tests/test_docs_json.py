@@ -34,6 +34,13 @@ def test_the_keys_of_a_command_are_documented(work, commands, line):
     assert set(json.loads(call(*line, "--json").stdout)) == promised(commands)
 
 
+def test_the_keys_of_a_crossfit_are_those_of_the_gaps_or_of_the_training_and_its_own(work):
+    line = ["crossfit", "cache.h5", "-o", "x", "--folds", "2", "--epochs", "1", *SMALL, "--json"]
+    one = json.loads(call(*line, "--fold", "2").stdout)
+    assert {"warmup", *one} == promised(TRAINING) | promised("`crossfit --fold I`")
+    assert set(json.loads(call(*line).stdout)) == promised("`gaps`") | promised("`crossfit`")
+
+
 def test_the_keys_of_an_artifact_are_its_own_and_a_few(work):
     there = set(json.loads(Path("run/warmup/metrics.json").read_text()))
     measured = json.loads(call(*RESULTS["evaluate"], "--json").stdout)

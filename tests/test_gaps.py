@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import pytest
 import torch
 from calling import fails
 
-from avgap.artifact import read_stamp
+from avgap.artifact import Stamp, read_stamp
 from avgap.artifact.checkpoint import load_checkpoint
-from avgap.artifact.gaps import gaps_as_csv, read_gaps
+from avgap.artifact.gaps import Gaps, gaps_as_csv, of_folds, read_gaps, write_gaps
 from avgap.data.cache.reader import open_cache
 from avgap.data.loading.augment import whole_frames
 from avgap.errors import InputError, OutputError
@@ -59,6 +60,47 @@ def test_a_written_table_is_read_as_it_was(cache: Path, checkpoint: Path, tmp_pa
             np.testing.assert_array_equal(getattr(read, column), getattr(made, column))
         assert read.id == made.id
     assert read_gaps(tmp_path / "gaps.h5").audio_logits.shape == (60, 3)
+
+
+def measured(gap: list[float]) -> Gaps:
+    """Two samples as a network measured them: audio's score is the gap, visual's zero."""
+    values = np.array(gap)
+    return Gaps(values, ["a", "b"], np.array([0, 1]), values, np.zeros(2))
+
+
+def test_of_folds_takes_each_sample_from_the_network_of_its_own_fold() -> None:
+    tables = (measured(gap) for gap in ([0.1, 0.2], [0.3, 0.4]))
+    table = of_folds(tables, np.array([2, 1]))
+    assert (table.id, table.gap.tolist(), table.fold.tolist()) == (["a", "b"], [0.3, 0.2], [2, 1])
+    assert table.audio_prob.tolist() == [0.3, 0.2]
+    assert (table.label.tolist(), table.audio_logits) == ([0, 1], None)
+
+
+@pytest.mark.parametrize("name", ["gaps.h5", "gaps.csv"])
+def test_the_fold_of_a_sample_is_kept_and_is_content(tmp_path: Path, name: str) -> None:
+    stamp = Stamp("avgap.gaps", "", {}, {}, {})
+    table = replace(measured([0.1, 0.2]), fold=np.array([2, 1]), stamp=stamp)
+    write_gaps(tmp_path / name, table)
+    read = read_gaps(tmp_path / name)
+    assert (read.fold.tolist(), read.fold.dtype) == ([2, 1], np.int64)
+    assert read.digest() == table.digest() != replace(table, fold=np.array([1, 2])).digest()
+    assert read.held_out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parameters", "held_out"),
+    [
+        ({"cache": "c", "checkpoint": "d"}, {"split": "train"}, False),
+        ({"cache": "c", "checkpoint": "d"}, {"split": "val"}, True),
+        ({"predictions": "p"}, {"logits": False}, None),
+    ],
+)
+def test_a_table_says_whether_its_gaps_are_held_out(
+    inputs: dict[str, str], parameters: dict[str, str], held_out: bool | None
+) -> None:
+    stamp = Stamp("avgap.gaps", "", inputs, parameters, {})
+    assert replace(measured([0.1, 0.2]), stamp=stamp).held_out is held_out
+    assert measured([0.1, 0.2]).held_out is None
 
 
 @pytest.mark.parametrize("name", ["gaps.csv", "-"])

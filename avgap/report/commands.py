@@ -14,10 +14,7 @@ from avgap.report.runfolder import RunFolder
 from avgap.settings import AUDIO_RECIPES, Fit, parameters, unused
 
 # Parameters that no option gives: what the command is, or what it derives.
-_DERIVED = (
-    *("phase", "method", "classes", "dataset", "name", "transform", "normalise", "shard"),
-    *("fold", "held_out"),
-)
+_DERIVED = ("phase", "method", "classes", "dataset", "name", "transform", "normalise", "shard")
 _FIT = "fit_"  # the mixture's parameters as `adapt` records them
 _SET = "set_"  # a method's own settings as `baseline` records them
 
@@ -74,9 +71,7 @@ def _words(found: Found) -> list[str] | None:
             head = ["gaps", inputs["cache"], "--checkpoint", inputs["checkpoint"]]
             tail = _options(values)
         else:
-            # The folds of a crossfit are one command.
-            place = folder.parent if "held_out" in values else folder
-            head, output = _training(values, inputs), str(place)
+            head, output = _training(values, inputs), str(folder)
             tail = [*_options(_meant(values)), *_refused(values)]
     except KeyError:
         return None
@@ -85,7 +80,7 @@ def _words(found: Found) -> list[str] | None:
 
 def _training(values: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]:
     if values["phase"] == "warmup":
-        return ["crossfit" if "held_out" in values else "warmup", inputs["cache"]]
+        return ["warmup", inputs["cache"]]
     if values["phase"] == "baseline":
         return ["baseline", values["method"], inputs["cache"]]
     given = [w for n in ("posteriors", "gmm") if n in inputs for w in (f"--{n}", inputs[n])]
