@@ -15,7 +15,8 @@ def test_the_adaptive_loss_is_known_by_its_settings():
     assert paper_accuracy("ave", "adaptive", FULL | {"alpha": 0.0}) == 63.93
     both = {"optimizer": "adam", "keep_optimizer": True}
     assert paper_accuracy("cremad", "adaptive", FULL | both) == 75.67
-    assert paper_accuracy("cremad", "adaptive", FULL | {"pull": "weaker"}) is None
+    for other in ({"pull": "weaker"}, {"loss": "joint"}, {"posteriors": True}):
+        assert paper_accuracy("cremad", "adaptive", FULL | other) is None
 
 
 def test_other_data_and_methods_have_no_number():

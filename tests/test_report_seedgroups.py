@@ -34,3 +34,21 @@ def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path
         "adaptive warmup.lr=0.0001 optimizer=adam lr=0.001",
         "adaptive loss=fused",
     ]
+
+
+def test_weights_by_posteriors_are_a_group_of_their_own_whichever_they_are(tmp_path):
+    def adapted(**inputs):
+        values = {"phase": "adapt", "loss": "adaptive"}
+        stamp = Stamp("avgap.checkpoint", "d", inputs, values, {})
+        return ComparedRun(
+            tmp_path,
+            [CheckpointFolder(tmp_path, Found(tmp_path, stamp), None)],
+            "c",
+            "test",
+            {},
+            {},
+        )
+
+    plain, one, other = adapted(), adapted(posteriors="1"), adapted(posteriors="2")
+    assert one.settings == other.settings
+    assert group_names([plain, one]) == ["adaptive posteriors=none", "adaptive posteriors=yes"]

@@ -20,6 +20,7 @@ from avgap.data.cache.reader import open_cache
 from avgap.data.loading.resident import RawBatch, batches, generator, resident
 from avgap.errors import InputError, OutputError
 from avgap.settings import Network, Running, Training
+from avgap.training.batches import ResidentView
 from avgap.warmup import warmup
 
 SMALL = Network("small", "small")
@@ -201,6 +202,23 @@ def test_every_sample_is_seen_once_per_epoch_also_when_the_last_batch_is_partial
         joined = torch.cat([getattr(raw, name) for raw in parts])
         assert torch.equal(joined, torch.from_numpy(getattr(whole, name))[order])
     assert torch.equal(torch.cat([raw.rows for raw in parts]), order)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("place", ["device", "file"])
+def test_a_batch_says_which_rows_of_its_split_it_holds(
+    cache: Path, place: str, augment: bool
+) -> None:
+    data = resident(open_cache(cache), "train", torch.device("cpu"), place)
+    whole = open_cache(cache).split("train")
+    order = torch.randperm(len(data), generator=generator("cpu", 0, 1))
+    seen = []
+    view = ResidentView(data, 16, 16, augment)
+    for batch in view.batches(order, augment=generator("cpu", 0, 2)):
+        assert torch.equal(batch.audio, torch.from_numpy(whole.audio)[batch.rows])
+        assert torch.equal(batch.label, torch.from_numpy(whole.label)[batch.rows])
+        seen += batch.rows.tolist()
+    assert seen == order.tolist()
 
 
 def test_the_shuffle_is_a_function_of_seed_epoch_and_purpose_alone() -> None:

@@ -36,7 +36,7 @@ all_stages(Path({cache!r}), Path({out!r}))
 
 
 def all_stages(cache: Path, out: Path) -> None:
-    """Warm-up, two baselines, adaptation with a mixture of its own, gaps and metrics."""
+    """Warm-up, two baselines, adaptation with mixtures of its own and with posteriors, measures."""
     torch.set_num_threads(1)
     settings = Training(epochs=2, batch_size=16, lr=0.02, augment="on")
     start = warmup(
@@ -55,6 +55,9 @@ def all_stages(cache: Path, out: Path) -> None:
             settings=settings,
         )
     end = adapt(cache, start, out / "adapt", settings=Adaptive(steps=2, epochs=1)).path
+    held_out = cache.with_name("held-out.csv")
+    abstain = Adaptive(loss="abstain", steps=1, epochs=2)
+    adapt(cache, start, out / "held-out", settings=abstain, posteriors=held_out)
     gaps(cache, end, out / "gaps.h5", logits=True, batch_size=16)
     evaluate(cache, end, out / "metrics.json", batch_size=16)
 
@@ -67,12 +70,14 @@ def torchrun(*words: object, **options: Any) -> subprocess.CompletedProcess[str]
 @pytest.mark.slow
 def test_two_processes_train_and_measure_as_one_does(tmp_path: Path) -> None:
     cache, script = make_cache(tmp_path / "cache.h5", n=61), tmp_path / "stages.py"
+    lines = [f"train-{row},{0.7 if row % 4 == 0 else 0.01 * (row % 9)}" for row in range(61)]
+    (tmp_path / "held-out.csv").write_text("\n".join(["id,gap", *lines]) + "\n")
     all_stages(cache, tmp_path / "one")
     tests = str(Path(__file__).parent)
     script.write_text(STAGES.format(tests=tests, cache=str(cache), out=str(tmp_path / "two")))
     done = torchrun(script)
     assert done.returncode == 0, done.stderr
-    for phase in ("warmup", "adapt", "ogm-ge", "mla"):
+    for phase in ("warmup", "adapt", "held-out", "ogm-ge", "mla"):
         one, two = (read_checkpoint(tmp_path / n / phase / "checkpoint.pt") for n in ("one", "two"))
         for name, weights in one.model.items():
             torch.testing.assert_close(two.model[name], weights, atol=2e-5, rtol=1e-4)

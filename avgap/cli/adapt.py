@@ -55,6 +55,8 @@ def adapt(
             f"--gmm is one round with that mixture, --steps {adaptive.steps} asks for more"
         )
     early.expect_training([cache, checkpoint, posteriors, gmm], output, running)
+    if posteriors is not None:
+        early.expect_gaps([str(posteriors)])
     from avgap.adapt import adapt as stage
 
     preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}

@@ -54,6 +54,8 @@ class ComparedRun:
             values = training.parameters.items()
             head = "" if training is self.chain[-1] else f"{training.parameters['phase']}."
             found |= {f"{head}{name}": v for name, v in values if name not in _NO_SETTING}
+            if "posteriors" in training.last.stamp.inputs:
+                found[f"{head}posteriors"] = True  # whichever they are: a seed may have its own
         return found
 
     @property

@@ -36,6 +36,8 @@ def paper_accuracy(dataset: str, method: str, settings: Mapping[str, Any]) -> fl
     """
     if method != "adaptive":
         return METHODS.get(dataset, {}).get(method)
+    if settings.get("loss", "adaptive") != "adaptive" or settings.get("posteriors"):
+        return None
     for changes, accuracy in ADAPTIVE:
         if all(settings.get(name) == value for name, value in (_FULL | changes).items()):
             return accuracy.get(dataset)

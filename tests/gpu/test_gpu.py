@@ -164,6 +164,32 @@ def test_adaptation_runs_in_bf16_with_a_graph_for_each_round(cache: Path, tmp_pa
     assert all(line["memory"] > 0 for line in lines)
 
 
+@pytest.mark.parametrize("loss", ["adaptive", "abstain", "push", "distill"])
+def test_a_graph_weighs_each_sample_by_its_own_posterior(
+    cache: Path, tmp_path: Path, loss: str, capsys: Any
+) -> None:
+    table = tmp_path / "held-out.csv"
+    rows = [f"train-{row},{0.7 if row % 3 == 0 else 0.01 * (row % 7)}" for row in range(60)]
+    table.write_text("\n".join(["id,gap", *rows]) + "\n")
+    start, settings = run(cache, tmp_path / "w"), Adaptive(loss=loss, steps=1, epochs=3)  # type: ignore[arg-type]
+    capsys.readouterr()
+    ends = [
+        adapt(
+            cache,
+            start,
+            tmp_path / graph,
+            settings=settings,
+            posteriors=table,
+            running=Running("cuda", graph=graph),  # type: ignore[arg-type]
+        ).checkpoint
+        for graph in ("auto", "off")
+    ]
+    assert "no CUDA graph" not in capsys.readouterr().err
+    for one, other in zip(ends[0].history, ends[1].history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
+        assert one["terms"]["imbalanced"] == pytest.approx(other["terms"]["imbalanced"], abs=1e-6)
+
+
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 def test_two_gpus_train_as_one_does(cache: Path, tmp_path: Path) -> None:
     import subprocess
