@@ -55,7 +55,7 @@ WITHIN = {
         {"fit"},
         {"bootstrap", "diagnostics", "initial"},
         {"em", "verdict", "result"},
-        {"model", "histogram", "dip"},
+        {"model", "histogram", "dip", "plain", "mendable"},
     ],
     "data": [
         {"loading", "plan"},

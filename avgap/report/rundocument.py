@@ -11,6 +11,7 @@ from avgap import artifact, figures
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.metrics import TITLES
 from avgap.errors import InputError, OutputError
+from avgap.mixture.plain import BEYOND, measured_briefly
 from avgap.report.breakdown import Group
 from avgap.report.commands import commands
 from avgap.report.document import (
@@ -24,13 +25,19 @@ from avgap.report.document import (
 from avgap.report.graphs import graphs, histogram_to_point_at
 from avgap.report.grouping import AGREEMENT, CLASS, NO_QUESTION, By, read_by
 from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_run
-from avgap.report.runview import RunView, short_names, view
+from avgap.report.runview import RunView, plain_of, short_names, view
 from avgap.report.samples import cards, galleries, page_table, sample_rows, trajectory_rows
 from avgap.report.tables import NOTHING, Table, interval, minus, number, percent, points, signed
-from avgap.report.words import verdict
+from avgap.report.words import counting, rule, verdict, warnings
 from avgap.settings import MODALITIES
 
-_TYPESET = ("accuracy", "rounds", "components", "moves")  # of LaTeX, beside what --by asks for
+_TYPESET = (
+    "gaps",
+    "accuracy",
+    "rounds",
+    "components",
+    "moves",
+)  # of LaTeX, beside what --by asks for
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,9 @@ def _parts(view: RunView) -> dict[str, object]:
     cache = None if view.cache is None else view.cache.path
     return {
         "words": verdict(view),
+        "warnings": warnings(view),
+        "counting": counting(view),
+        "plain": None if view.first is None else plain_of(view.first.gaps),
         "pictures": drawn,
         "histogram": None if edges is None else histogram_to_point_at(view, edges),
         "tables": {table.name: table for table in tables(view)},
@@ -198,7 +208,7 @@ def _galleries(view: RunView) -> list[tuple[str, list[dict[str, object]]]]:
     return [
         (
             f"The {modality} leads most",
-            cards(table, rows, view.mixture, view.clips, view.classes),
+            cards(table, rows, view.groups, view.clips, view.classes),
         )
         for modality, rows in galleries(table.gap).items()
     ]
@@ -209,9 +219,55 @@ def _galleries(view: RunView) -> list[tuple[str, list[dict[str, object]]]]:
 
 def tables(view: RunView) -> list[Table]:
     """Every table of a run that has rows, in the order in which they are read."""
-    found = [accuracy(view), rounds(view), components(view), moves(view), never_moved(view)]
+    found = [plain_numbers(view), folds(view), accuracy(view), rounds(view), components(view)]
+    found += [moves(view), never_moved(view)]
     found += [groups(name, of) for name, of in view.breakdowns.items()]
     return [table for table in found if table.rows]
+
+
+def plain_numbers(view: RunView) -> Table:
+    """Every table of gaps without a mixture: on whose clips, how large, who leads, how accurate."""
+    every = [(moment, plain_of(moment.gaps)) for moment in view.moments]
+    right = [m for m in MODALITIES if any(m in numbers.accuracy for _, numbers in every)]
+    columns: tuple[str, ...] = (
+        "gaps",
+        "clips",
+        "n",
+        "mean gap",
+        f"|gap| > {BEYOND}, %",
+        "audio leads",
+    )
+    columns += ("visual leads", *(f"{modality} right, %" for modality in right))
+    rows = [
+        [
+            moment.name,
+            measured_briefly(moment.gaps.held_out),
+            f"{numbers.n:,}",
+            signed(numbers.mean_gap),
+            percent(numbers.beyond),
+            f"{numbers.audio_leads:,}",
+            f"{numbers.visual_leads:,}",
+            *(percent(numbers.accuracy.get(modality)) for modality in right),
+        ]
+        for moment, numbers in every
+    ]
+    return Table("gaps", "The gaps in plain numbers", columns, rows)
+
+
+def folds(view: RunView) -> Table:
+    """The trainings of cross-fitting: what each was measured on, and what it came to."""
+    columns: tuple[str, ...] = ("fold", "clips held out", "fused right on them, %")
+    columns += tuple(f"{modality}, % val" for modality in MODALITIES)
+    rows = [
+        [
+            str(fold.number),
+            f"{fold.n:,}",
+            percent(fold.right),
+            *(percent((fold.validation or {}).get(modality)) for modality in MODALITIES),
+        ]
+        for fold in view.run.folds
+    ]
+    return Table("folds", "The networks that measured the held-out gaps", columns, rows)
 
 
 def accuracy(view: RunView) -> Table:
@@ -240,25 +296,32 @@ def accuracy(view: RunView) -> Table:
 
 def rounds(view: RunView) -> Table:
     """Per round how imbalanced the gaps are, and how far apart audio and visual accuracy."""
-    columns: tuple[str, ...] = ("gaps", "imbalanced, %", "their mean", "density at 0", "leads")
-    columns += ("separation, σ", "ΔBIC", "supported")
+    columns: tuple[str, ...] = ("gaps", "clips", "imbalanced, %", "their mean")
+    paths = view.trajectories
+    fixed = {} if paths is None else dict(zip(paths.rounds, paths.imbalanced, strict=True))
+    columns += (f"{rule(view)}, %",) if fixed else ()
+    columns += ("density at 0", "leads", "separation, σ", "ΔBIC", "supported")
     logged = any(of["val"] is not None for of in view.rounds())
     columns += ("audio, % val", "visual, % val", "|audio − visual|") if logged else ()
     rows = []
     for of in view.rounds():
         mixture, said = of["mixture"], of["diagnostics"]
+        shows = of["supported"]
+        counted = fixed.get(of["name"])
         row = [
             of["name"],
-            percent(mixture.imbalanced_weight),
-            signed(mixture.imbalanced_mean) if mixture.leaning else NOTHING,
+            measured_briefly(of["held_out"]),
+            percent(mixture.imbalanced_weight) if shows else "no two groups",
+            signed(mixture.imbalanced_mean) if mixture.leaning and shows else NOTHING,
+            *([percent(None if counted is None else float(counted.mean()))] if fixed else []),
             number(of["origin"]),
-            mixture.dominant,
+            mixture.dominant if shows else NOTHING,
             number(said["separation"], 2),
             number(said["delta_bic"]),
-            "yes" if said["supported"] else "no",
+            "yes" if shows else "no",
         ]
         rows.append([*row, *(_validation(of["val"]) if logged else ())])
-    title = "The gaps" if view.lone else "From round to round"
+    title = "The mixture" if view.lone else "From round to round"
     return Table("rounds", title, columns, rows)
 
 
@@ -270,7 +333,7 @@ def _validation(val: Mapping[str, float] | None) -> list[str]:
 
 
 def components(view: RunView) -> Table:
-    """Every component of every round's mixture."""
+    """Every component of every mixture whose groups the gaps show."""
     rows = [
         [
             of["name"],
@@ -280,6 +343,7 @@ def components(view: RunView) -> Table:
             number(part.variance, 2),
         ]
         for of in view.rounds()
+        if of["supported"]
         for role, part in of["mixture"].components.items()
     ]
     return Table("components", "The mixtures", ("gaps", "component", "π", "μ", "σ²"), rows)
@@ -292,7 +356,8 @@ def moves(view: RunView) -> Table:
         [move.name, *(f"{n:,}" for n in move[1:])] for move in view.trajectories.moves()
     ]  # fmt: skip
     stayed = ("stayed imbalanced", "stayed balanced")
-    return Table("moves", "Samples that changed sides", (*columns, *stayed), rows)
+    title = "Samples that changed sides" + (f", counted {counting(view)}" if rows else "")
+    return Table("moves", title, (*columns, *stayed), rows)
 
 
 def never_moved(view: RunView, most: int = 20) -> Table:
@@ -303,7 +368,7 @@ def never_moved(view: RunView, most: int = 20) -> Table:
     stuck = [int(i) for i in paths.order() if paths.never_moved[i]]
     rows = [[paths.id[i], *(signed(gap) for gap in paths.gap[:, i])] for i in stuck[:most]]
     shown = f", the {most} of largest gaps" if len(stuck) > most else ""
-    title = f"Imbalanced in every round: {len(stuck):,} samples{shown}"
+    title = f"Imbalanced in every round, {counting(view)}: {len(stuck):,} samples{shown}"
     return Table("never-moved", title, ("sample", *(f"gap {n}" for n in paths.rounds)), rows)
 
 
