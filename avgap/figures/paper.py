@@ -154,11 +154,14 @@ def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
         "imbalanced mean μ₁": [(i, m.imbalanced_mean) for i, m in fitted if rounds[i].supported],
         "density at the origin": [(i, float(m.density(0.0))) for i, m in fitted],
     }
+    trends = {name: points for name, points in trends.items() if points}
     apart = [(i, 100 * r.distance) for i, r in enumerate(rounds) if r.distance is not None]
     if apart:
         trends["|audio − visual|, % val"] = apart
-    panels = part.subplots(1, len(trends))
-    for axes, (name, points) in zip(panels, trends.items(), strict=True):
+    panels = part.subplots(1, max(len(trends), 1), squeeze=False)[0]
+    for axes in panels[len(trends) :]:
+        axes.set_axis_off()
+    for axes, (name, points) in zip(panels, trends.items(), strict=False):
         colour = COLOURS["imbalanced" if "imbalanced" in name else "balanced"]
         axes.patch.set_alpha(0)
         axes.plot(

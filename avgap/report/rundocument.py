@@ -187,9 +187,10 @@ def _parts(view: RunView) -> dict[str, object]:
     edges = None if view.first is None else figures.histogram_edges(view.first.gaps.gap)
     cache = None if view.cache is None else view.cache.path
     return {
-        "words": verdict(view),
+        "words": verdict(view, warned=False),
         "warnings": warnings(view),
         "counting": counting(view),
+        "origin": "" if view.first is None else measured_briefly(view.first.gaps.held_out),
         "plain": None if view.first is None else plain_of(view.first.gaps),
         "pictures": drawn,
         "histogram": None if edges is None else histogram_to_point_at(view, edges),

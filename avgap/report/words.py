@@ -12,10 +12,14 @@ from avgap.report.runview import RunView, plain_of, shows_groups
 from avgap.settings import MODALITIES
 
 
-def verdict(view: RunView) -> list[str]:
-    """What the run came to: its gaps, its accuracy, whether it found what was corrupted."""
-    lines = [*_plain(view), *_gaps(view), *_mendable(view)]
-    lines += [*_moves(view), *_accuracy(view), *_truth(view)]
+def verdict(view: RunView, *, warned: bool = True) -> list[str]:
+    """What the run came to: its gaps, its accuracy, whether it found what was corrupted.
+
+    warned: with the warnings, which the page shows by themselves.
+    """
+    lines = _plain(view)
+    lines += [f"{line[0].upper()}{line[1:]}." for line in warnings(view) if warned]
+    lines += [*_gaps(view), *_mendable(view), *_moves(view), *_accuracy(view), *_truth(view)]
     return [re.sub(r"-(?=\d)", "−", line) for line in lines]
 
 
@@ -44,7 +48,7 @@ def _plain(view: RunView) -> list[str]:
     if numbers.accuracy:
         right = ", ".join(f"{m} {100 * value:.1f} %" for m, value in numbers.accuracy.items())
         lines.append(f"Right on them: {right}.")
-    return [*lines, *(f"{line[0].upper()}{line[1:]}." for line in warnings(view))]
+    return lines
 
 
 def _gaps(view: RunView) -> list[str]:
