@@ -16,7 +16,6 @@ from avgap.report.breakdown import Group
 from avgap.report.document import Graph
 from avgap.report.runview import RunView, shows_groups
 from avgap.report.tables import signed
-from avgap.report.words import counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +61,7 @@ def _trajectories(view: RunView) -> Graph | None:
         return None
     title = (
         "The gaps of the samples imbalanced at first, round by round, and who changed sides, "
-        f"counted {counting(view)}"
+        f"counted {view.counting}"
     )
     return Graph(
         "trajectories",

@@ -28,7 +28,7 @@ from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_r
 from avgap.report.runview import RunView, plain_of, short_names, view
 from avgap.report.samples import cards, galleries, page_table, sample_rows, trajectory_rows
 from avgap.report.tables import NOTHING, Table, interval, minus, number, percent, points, signed
-from avgap.report.words import counting, rule, verdict, warnings
+from avgap.report.words import verdict, warnings
 from avgap.settings import MODALITIES
 
 _TYPESET = (
@@ -189,7 +189,6 @@ def _parts(view: RunView) -> dict[str, object]:
     return {
         "words": verdict(view, warned=False),
         "warnings": warnings(view),
-        "counting": counting(view),
         "origin": "" if view.first is None else measured_briefly(view.first.gaps.held_out),
         "plain": None if view.first is None else plain_of(view.first.gaps),
         "pictures": drawn,
@@ -300,7 +299,7 @@ def rounds(view: RunView) -> Table:
     columns: tuple[str, ...] = ("gaps", "clips", "imbalanced, %", "their mean")
     paths = view.trajectories
     fixed = {} if paths is None else dict(zip(paths.rounds, paths.imbalanced, strict=True))
-    columns += (f"{rule(view)}, %",) if fixed else ()
+    columns += (f"{view.rule}, %",) if fixed else ()
     columns += ("density at 0", "leads", "separation, σ", "ΔBIC", "supported")
     logged = any(of["val"] is not None for of in view.rounds())
     columns += ("audio, % val", "visual, % val", "|audio − visual|") if logged else ()
@@ -357,7 +356,7 @@ def moves(view: RunView) -> Table:
         [move.name, *(f"{n:,}" for n in move[1:])] for move in view.trajectories.moves()
     ]  # fmt: skip
     stayed = ("stayed imbalanced", "stayed balanced")
-    title = "Samples that changed sides" + (f", counted {counting(view)}" if rows else "")
+    title = "Samples that changed sides" + (f", counted {view.counting}" if rows else "")
     return Table("moves", title, (*columns, *stayed), rows)
 
 
@@ -369,7 +368,7 @@ def never_moved(view: RunView, most: int = 20) -> Table:
     stuck = [int(i) for i in paths.order() if paths.never_moved[i]]
     rows = [[paths.id[i], *(signed(gap) for gap in paths.gap[:, i])] for i in stuck[:most]]
     shown = f", the {most} of largest gaps" if len(stuck) > most else ""
-    title = f"Imbalanced in every round, {counting(view)}: {len(stuck):,} samples{shown}"
+    title = f"Imbalanced in every round, {view.counting}: {len(stuck):,} samples{shown}"
     return Table("never-moved", title, ("sample", *(f"gap {n}" for n in paths.rounds)), rows)
 
 

@@ -18,7 +18,7 @@ from avgap.data.cache.reader import Cache, open_cache
 from avgap.errors import InputError
 from avgap.mixture.mendable import Mendable, mendable
 from avgap.mixture.model import Mixture
-from avgap.mixture.plain import Plain, plain, rightness
+from avgap.mixture.plain import BEYOND, Plain, plain, rightness
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
 from avgap.report.clips import Clips, clips_of, corrupted_auc, corrupted_precision
 from avgap.report.grouping import NO_QUESTION, By, groupings
@@ -200,6 +200,17 @@ class RunView:
         """The moment by whose mixture every round's samples are counted; None: by |gap|."""
         there = (m for m in self.run.moments if m.gaps.id is not None and shows_groups(m))
         return next((m for m in there if m.gmm is not None and m.gmm.mixture.leaning), None)
+
+    @property
+    def rule(self) -> str:
+        """By what the samples of every round are counted, in words."""
+        by = self.counted_by
+        return f"by |gap| > {BEYOND}" if by is None else f"by the mixture {by.name}"
+
+    @property
+    def counting(self) -> str:
+        """The same with the reason where it is no mixture."""
+        return self.rule + (", for no round shows two groups" if self.counted_by is None else "")
 
     def rounds(self) -> list[dict[str, Any]]:
         """The mixture of every round, and the validation accuracies at its end."""

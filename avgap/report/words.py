@@ -137,22 +137,10 @@ def _moves(view: RunView) -> list[str]:
     back = int((first & ~paths.imbalanced[-1]).sum())
     stuck = int(paths.never_moved.sum())
     return [
-        f"Counted in every round {counting(view)}, of the {int(first.sum()):,} samples that were "
+        f"Counted in every round {view.counting}, of the {int(first.sum()):,} samples that were "
         f"imbalanced {paths.rounds[0]} {back:,} are balanced {paths.rounds[-1]}; {stuck:,} never "
         "moved."
     ]
-
-
-def counting(view: RunView) -> str:
-    """By what the samples of every round are counted, in words."""
-    why = ", for no round shows two groups" if view.counted_by is None else ""
-    return f"{rule(view)}{why}"
-
-
-def rule(view: RunView) -> str:
-    """The same for the head of a column."""
-    by = view.counted_by
-    return f"by |gap| > {BEYOND}" if by is None else f"by the mixture {by.name}"
 
 
 def _accuracy(view: RunView) -> list[str]:
