@@ -69,7 +69,7 @@ WITHIN = {
     "report": [
         {""},
         {"describe", "rundocument", "comparison"},
-        {"graphs", "samples", "words", "commands", "seedtables"},
+        {"graphs", "samples", "words", "commands", "runtables", "seedtables"},
         {"runview", "seedgroups", "document"},
         {"grouping", "trajectories", "clips", "votes", "tables", "runfolder", "compared"},
         {"breakdown", "index", "papernumbers"},
