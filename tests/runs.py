@@ -68,6 +68,42 @@ def write_training(folder, digest, inputs, phase, steps, hint=None):
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def make_crossfit(folder, cache, folds=3, gap=None, stronger=0.9, fused=0.8):
+    """A folder as crossfit leaves it: fold trainings, held-out gaps with logits, their mixture.
+
+    stronger, fused: scores of the true class, out of 3, where a gap is above 0.4.
+    """
+    gap = gaps_of(0.7) if gap is None else gap
+    n, inputs, hints = len(gap), {"cache": open_cache(cache).stamp.digest}, {}
+    for number in range(1, folds + 1):
+        digest = str(number) * 64
+        write_training(folder / f"fold-{number}", digest, {"cache": "c"}, "warmup", [0, 0])
+        inputs[f"checkpoint_{number}"] = digest
+        hints[f"checkpoint_{number}"] = f"fold-{number}/checkpoint.pt"
+    label, led = np.arange(n) % 3, gap > 0.4
+    audio = np.where(led, stronger, 0.5 + gap / 2)
+    score = np.where(led, fused, 0.9)
+    prob = np.full((n, 3), ((1 - score) / 2)[:, None])
+    prob[np.arange(n), label] = score
+    right = dict.fromkeys(("fused_pred", "audio_pred", "visual_pred"), label)
+    table = Gaps(
+        gap=gap,
+        id=[f"train-{i}" for i in range(n)],
+        label=label,
+        audio_prob=audio,
+        visual_prob=audio - gap,
+        **right,
+        fused_logits=np.log(prob).astype(np.float32),
+        fold=np.arange(n) % folds + 1,
+    )
+    hints["cache"] = artifact.hint(folder / "gaps.h5", cache)
+    asked = {"split": "train", "folds": folds, "by": None}
+    stamp = Stamp("avgap.gaps", table.digest(), inputs, asked, {}, hints)
+    write_gaps(folder / "gaps.h5", Gaps(**{**vars(table), "stamp": stamp}))
+    fitgmm(folder / "gaps.h5", folder / "gmm.json")
+    return folder
+
+
 def gaps_of(high, n=N, corrupted=N // 4):
     """Gaps that are high for the corrupted clips, which make_cache puts first."""
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ import pytest
 import torch
 from calling import SMALL, call, fails
 from conftest import make_cache
+from runs import make_crossfit
 
 from avgap.artifact.gaps import read_gaps, write_gaps
 from avgap.compare import compare
@@ -87,6 +88,14 @@ def test_trainings_side_by_side_in_one_folder_are_compared_and_none_is_picked(ou
     assert [group.name for group in compare([runs]).panels[0].groups] == ["concat", "ogm-ge"]
     shutil.rmtree(runs / "ogm-ge")
     assert not several_runs([runs])
+
+
+def test_trainings_on_folds_are_not_counted_as_runs(out, tmp_path):
+    before = compare([out])
+    make_crossfit(out / "crossfit", make_cache(tmp_path / "cache.h5"))
+    after = compare([out])
+    assert [t.rows for t in after.tables] == [t.rows for t in before.tables]
+    assert after.left_out == before.left_out
 
 
 def test_damaged_files_are_named_and_their_numbers_not_counted(out):

@@ -95,6 +95,23 @@ def test_a_round_without_a_mixture_is_drawn_as_bars_alone():
     assert list(axes[-1].lines[0].get_xdata()) == [1]
 
 
+def test_a_round_that_shows_no_groups_has_neither_weight_nor_mean():
+    rounds = [
+        figures.Round("a", GAP, MIXTURE, supported=False),
+        figures.Round("b", GAP, MIXTURE),
+    ]
+    axes = figures.evolution(rounds).axes
+    assert (axes[0].get_title(), len(axes[0].lines)) == ("a: no two groups", 0)
+    trends = {a.get_title(): list(a.lines[0].get_xdata()) for a in axes[-3:]}
+    assert trends == {
+        "imbalanced weight π₁": [1],
+        "imbalanced mean μ₁": [1],
+        "density at the origin": [0, 1],
+    }
+    none = figures.evolution([figures.Round("a", GAP, MIXTURE, supported=False)] * 2)
+    assert [a.get_title() for a in none.axes[3:]] == ["density at the origin"]
+
+
 def test_accuracy_is_drawn_in_percent_with_the_phases_parted():
     upper, lower = figures.accuracy(HISTORY).axes
     lines = lines_of(upper)

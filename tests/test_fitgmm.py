@@ -93,14 +93,73 @@ def test_standard_streams_write_nothing_and_give_the_artifact_as_text(
 
 def test_the_verdict_says_the_shares_in_words_and_draws_both_components(tmp_path):
     verdict = fitgmm(stamped(draw(), tmp_path), tmp_path / "gmm.json").verdict
-    lines = verdict.splitlines()
+    plain, words, _ = verdict.split("\n\n")
+    assert plain.splitlines()[0] == "gaps in-sample: measured on clips the network has trained on"
+    assert plain.splitlines()[1].startswith("mean gap of 4,000 samples +0.10, |gap| > 0.5 in 13 %")
+    lines = words.splitlines()
     assert (
         lines[0] == "14 % of 4,000 samples are imbalanced, audio-dominant, centred at 0.69 (σ 0.11)"
     )
     assert lines[1].startswith("86 % are balanced, centred at 0.0")
     assert lines[2].startswith("the two groups are well separated: separation 6.")
     assert {"█", "░"} <= set(verdict)
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, verdict.splitlines())) <= 100
+
+
+def known(gap, folder, right, fold=None, split="train"):
+    """A gaps.h5 with labels and fused predictions, the first `right` of them right."""
+    label = np.zeros(len(gap), np.int64)
+    guess = (np.arange(len(gap)) >= right).astype(np.int64)
+    table = Gaps(gap=gap, label=label, fused_pred=guess, fold=fold)
+    many = () if fold is None else range(1, fold.max() + 1)
+    checkpoints = {f"checkpoint_{k}": str(k) * 64 for k in many} or {"checkpoint": "d" * 64}
+    stamp = Stamp(
+        "avgap.gaps", table.digest(), {"cache": "c" * 64, **checkpoints}, {"split": split}, {}
+    )
+    path = folder / f"gaps-{right}.h5"
+    write_gaps(path, Gaps(**{**vars(table), "stamp": stamp}))
+    return path
+
+
+def test_clips_known_by_heart_are_warned_of_but_not_in_the_file(tmp_path, capsys):
+    done = fitgmm(known(draw(500), tmp_path, 499), tmp_path / "gmm.json")
+    by_heart = "warning: these clips are known by heart (99.8 % right): their gaps say little"
+    assert by_heart in capsys.readouterr().err
+    assert done.gaps["held_out"] is False
+    assert done.gaps["accuracy"] == {"fused": 0.998}
+    assert "by heart" not in (tmp_path / "gmm.json").read_text()
+    assert fitgmm(tmp_path / "gaps-499.h5", tmp_path / "gmm.json").up_to_date
+    assert by_heart in capsys.readouterr().err  # also of an answer that was there
+
+
+@pytest.mark.parametrize("right", [400, 500])
+def test_held_out_gaps_are_told_as_such_and_known_by_nobody(tmp_path, capsys, right):
+    fold = np.arange(500) % 5 + 1
+    done = fitgmm(known(draw(500), tmp_path, right, fold), tmp_path / "gmm.json")
+    lines = done.verdict.splitlines()
+    assert lines[0] == "gaps held out: measured by networks that have not seen them, 5 folds"
+    assert lines[2] == f"right on them: fused {right / 5:.1f} %"
+    assert done.as_dict()["gaps"]["held_out"] is True
+    assert "by heart" not in capsys.readouterr().err
+
+
+def test_tables_of_two_origins_are_both_told(tmp_path):
+    gap = draw(600)
+    fold = np.arange(300) % 2 + 1
+    paths = [known(gap[:300], tmp_path, 200), known(gap[300:], tmp_path, 100, fold)]
+    done = fitgmm(paths, "-")
+    assert [line.split(":")[0] for line in done.verdict.splitlines()[:2]] == [
+        "gaps in-sample", "gaps held out"
+    ]  # fmt: skip
+    assert done.gaps["held_out"] is None
+    assert done.gaps["accuracy"] == {"fused": 0.5}  # 200 and 100 of 600
+
+
+def test_a_balanced_group_far_from_zero_is_warned_of(tmp_path, capsys):
+    np.save(tmp_path / "gaps.npy", np.random.default_rng(0).normal(0.8, 0.05, 300).clip(-1, 1))
+    fitgmm(tmp_path / "gaps.npy", "-", Fit(components=1))
+    told = "warning: the group called balanced is not: audio leads everywhere, by 0.80"
+    assert told in capsys.readouterr().err
 
 
 def test_a_plot_is_drawn_beside(tmp_path):
@@ -213,7 +272,7 @@ def test_any_number_of_components_is_written_drawn_and_read(tmp_path, components
     done = fitgmm(tmp_path / "g.npy", tmp_path / "gmm.json", Fit(components), plot=plot)
     assert read_mixture(tmp_path / "gmm.json").mixture == done.result.mixture
     assert len(done.result.mixture.components) == (1 if components == 1 else 3)
-    assert len(done.verdict.split("\n\n")[0].splitlines()) == 3
+    assert len(done.verdict.split("\n\n")[1].splitlines()) == 3
     assert done.stamp.parameters["components"] == components
     assert plot.stat().st_size > 1000
 

@@ -55,7 +55,7 @@ WITHIN = {
         {"fit"},
         {"bootstrap", "diagnostics", "initial"},
         {"em", "verdict", "result"},
-        {"model", "histogram", "dip", "mendable"},
+        {"model", "histogram", "dip", "plain", "mendable"},
     ],
     "data": [
         {"loading", "plan", "folds"},
@@ -69,7 +69,7 @@ WITHIN = {
     "report": [
         {""},
         {"describe", "rundocument", "comparison"},
-        {"graphs", "samples", "words", "commands", "seedtables"},
+        {"graphs", "samples", "words", "commands", "runtables", "seedtables"},
         {"runview", "seedgroups", "document"},
         {"grouping", "trajectories", "clips", "votes", "tables", "runfolder", "compared"},
         {"breakdown", "index", "papernumbers"},

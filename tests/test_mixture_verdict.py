@@ -25,6 +25,32 @@ def test_the_verdict_is_three_lines_in_words():
 def test_weak_evidence_is_said_aloud():
     weak = {"supported": False, "separation": 0.4, "delta_bic": 12.0, "dip_p": 0.9}
     assert "two groups are NOT supported: separation 0.4 σ" in verdict.verdict(MIXTURE, weak, 10)
+    assert verdict.verdict(MIXTURE, weak, 10).splitlines()[1] == (
+        "no sample of 10 is called imbalanced; the fit has 75 % centred at 0.00 (σ 0.1), "
+        "25 % centred at -0.50 (σ 0.2)"
+    )
+
+
+def test_a_group_far_from_zero_is_not_called_balanced_without_a_word():
+    far = Mixture(Component(0.75, 0.7, 0.01), Component(0.25, 0.95, 0.04))
+    assert verdict.far_from_zero(far) == "audio leads everywhere, by 0.70"
+    assert verdict.not_balanced(far) == (
+        "the group called balanced is not: audio leads everywhere, by 0.70"
+    )
+    assert verdict.verdict(far, STRONG, 100).splitlines()[1] == (
+        "75 % are called balanced, centred at 0.70 (σ 0.1): audio leads everywhere, by 0.70"
+    )
+    both = Mixture(Component(0.75, -0.25, 0.01), Component(0.25, 0.8, 0.04))
+    assert verdict.far_from_zero(both) == "visual leads in the group called balanced, too, by 0.25"
+    one = verdict.verdict(Mixture(Component(1.0, 0.83, 0.01)), {"dip_p": 0.6}, 30)
+    assert one.splitlines()[0] == (
+        "all 30 samples form one group, centred at 0.83 (σ 0.1): audio leads everywhere, by 0.83"
+    )
+    assert (
+        verdict.not_balanced(MIXTURE)
+        == verdict.not_balanced(Mixture.of(Component(1, 0.2, 1)))
+        == ""
+    )
 
 
 def test_the_verdict_does_not_tell_groups_without_a_valley_from_a_flat_peak():

@@ -9,11 +9,18 @@ from dataclasses import replace
 import pytest
 from calling import SMALL, TINY, call
 from media import write_dataset
+from runs import make_crossfit
 
 from avgap.artifact import read_stamp
 from avgap.report.commands import commands
 from avgap.report.index import Found
 from avgap.report.runfolder import RunFolder, read_run
+
+
+def test_held_out_gaps_are_made_by_crossfit_with_the_options_of_its_trainings(tmp_path, cache):
+    lines = commands(read_run(make_crossfit(tmp_path / "xf", cache)))
+    assert lines[0] == f"avgap crossfit {cache} -o {tmp_path / 'xf'} --folds 3 --lr 0.1"
+    assert [line.split()[1] for line in lines] == ["crossfit", "fitgmm"]
 
 
 @pytest.mark.slow

@@ -24,6 +24,9 @@ def test_gaps_are_described_in_words_and_numbers(run):
     assert f"{run / 'gaps.h5'}: avgap.gaps, format version 1" in text
     assert "from checkpoint  aaaaaaaaaaaa…" in text
     assert "60 samples, mean gap +0.1" in text
+    assert "gaps in-sample: measured on clips the network has trained on" in text
+    assert "|gap| > 0.5 in 25 %; audio leads in 40, visual in 20" in text
+    assert data["summary"]["held_out"] is False
     assert "█" in text
     assert data["summary"]["quantiles"]["0%"] == pytest.approx(-0.3)
     assert data["inputs"]["checkpoint"] == WARMUP

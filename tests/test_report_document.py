@@ -42,6 +42,8 @@ def test_markdown_has_the_verdict_and_every_table(run, tmp_path):
     text = (tmp_path / "r.md").read_text(encoding="utf-8")
     assert text.startswith("<!-- avgap report ")
     assert "25 % of the 60 samples are imbalanced" in text
+    assert "These gaps are in-sample" in text
+    assert "| after warm-up | in-sample | 60 | +0.174 | 25.0 | 40 | 20 |" in text
     assert "| fused | 60.0 | 70.0 |" in text
     assert "| visual:noise | 15 |" in text
     heads = [line for line in text.splitlines() if line.startswith("## ")]
@@ -75,7 +77,7 @@ def test_latex_has_the_tables_with_their_signs_escaped(run, tmp_path):
     page([run], tmp_path / "r.tex", format="latex", by=["class"])
     text = (tmp_path / "r.tex").read_text(encoding="utf-8")
     assert text.startswith("% avgap report ")
-    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 5
+    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 6
     assert r"fused & 60.0 & 70.0" in text
     assert "imbalanced, \\%" in text
     assert not set(text) & set("−–πμσΔ₀₁²")
@@ -100,6 +102,8 @@ def test_csv_has_a_row_per_sample(run, tmp_path):
     assert (rows[1]["label"], rows[1]["spoiled"]) == ("middle", "visual:noise")
     assert float(rows[1]["gap"]) > 0.5 > float(rows[1]["last_gap"])
     assert float(rows[1]["posterior"]) > 0.99
+    assert rows[1]["held_out"] == "0"
+    assert "fold" not in rows[1]
     assert float(rows[1]["audio_prob"]) - float(rows[1]["visual_prob"]) > 0.5
 
 
@@ -108,7 +112,9 @@ def test_json_is_what_the_option_json_prints(run, tmp_path):
     body = json.loads((tmp_path / "r.json").read_text())
     assert body["generator"].startswith("avgap report ")
     (there,) = body["runs"]
-    assert "imbalanced" in there.pop("verdict")[0]
+    told = there.pop("verdict")
+    assert told[0].startswith("These gaps are in-sample")
+    assert "imbalanced" in told[4]
     assert there.pop("name") == "run"
     assert there == json.loads(json.dumps(result.runs[0]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from runs import ADAPT, WARMUP, make_run, write_training
+from runs import ADAPT, WARMUP, make_crossfit, make_run, write_training
 
 from avgap.report.index import walk
 from avgap.report.runfolder import several_runs
@@ -65,3 +65,20 @@ def test_a_warm_up_and_what_went_on_from_it_are_one_run(run):
     assert not several_runs([run])
     write_training(run / "concat", "f" * 64, {"cache": "c"}, "warmup", [0])
     assert several_runs([run])
+
+
+def test_trainings_on_folds_are_no_runs(tmp_path, run, cache):
+    folder = make_crossfit(tmp_path / "xf", cache, folds=4)
+    index = walk([folder])
+    assert (len(index.trainings), index.runs) == (4, [])
+    assert {place.name for place in index.fold_folders} == {"fold-1", "fold-2", "fold-3", "fold-4"}
+    assert not several_runs([folder])
+    assert not several_runs([folder, run])
+
+
+def test_trainings_called_folds_by_nobodys_gaps_are_runs(tmp_path):
+    for number in (1, 2):
+        place = tmp_path / f"fold-{number}"
+        write_training(place, str(number) * 64, {"cache": "c"}, "warmup", [0])
+    assert len(walk([tmp_path]).runs) == 2
+    assert several_runs([tmp_path])

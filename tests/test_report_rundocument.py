@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 from conftest import make_cache
-from runs import WARMUP, make_run, write_training
+from runs import WARMUP, make_crossfit, make_run, write_training
 
 from avgap.errors import InputError, OutputError
 from avgap.fitgmm import fitgmm
@@ -222,3 +222,46 @@ def test_a_page_tells_of_one_component_and_of_three(run, tmp_path, components, w
     reader = Reader((tmp_path / "report.html").read_text())
     assert words in reader.text
     assert ("audio-dominant" in reader.text) == (components == 3)
+
+
+def test_a_crossfit_folder_makes_one_page_with_its_folds_as_a_table(tmp_path, cache):
+    result = page([make_crossfit(tmp_path / "xf", cache)], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    for words in (
+        "The modality gap, held out",
+        "The networks that measured the held-out gaps",
+        "fold clips held out fused right on them, % fused, % val audio, % val visual, % val",
+        "1 20 100.0 60.0 50.0 40.0",
+        "All samples",
+    ):
+        assert words in text
+    assert "Accuracy before and after" not in text
+    assert "Accuracy over the epochs" not in text
+    (numbers,) = result.runs
+    assert numbers["folds"][2]["n"] == 20
+    assert numbers["gaps"][0] == {
+        "name": "held out", "held_out": True, "n": 60, "mean_gap": pytest.approx(0.174, abs=1e-3),
+        "beyond": 0.25, "audio_leads": 40, "visual_leads": 20,
+        "accuracy": {"fused": 1.0, "audio": 1.0, "visual": 1.0},
+    }  # fmt: skip
+
+
+def test_a_warning_stands_on_the_page_once(run, tmp_path):
+    page([run], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert text.count("these clips are known by heart (100.0 % right)") == 1
+    assert "These clips are known by heart" not in text
+
+
+def test_a_round_without_groups_has_no_share_in_any_table(run, tmp_path, cache):
+    from test_report_words import without_groups
+
+    without_groups(run, cache, seed=1)
+    page([run], tmp_path / "report.html")
+    text = Reader((tmp_path / "report.html").read_text()).text
+    assert "They show no two groups, so that no mixture is drawn." in text
+    assert "after round 1: no two groups" in text  # in the figure
+    assert "after warm-up in-sample no two groups" in text  # in the table
+    assert "posterior above ½" not in text
+    assert "The mixtures" not in text
+    assert "Every round is counted by |gap| > 0.5, for no round shows two groups;" in text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from calling import SMALL, call
-from runs import ADAPT, gaps_of, make_run, write_table, write_training
+from runs import ADAPT, gaps_of, make_crossfit, make_run, write_table, write_training
 
 from avgap.errors import InputError
 from avgap.report.runfolder import read_run
@@ -67,3 +67,37 @@ def test_a_baseline_is_shown_by_its_last_epoch_after_training(work):
     (moment,) = there.moments
     assert (moment.name, moment.path.name) == ("after training", "a-checkpoint.h5")
     assert there.metrics["baseline"]["checkpoint"]["selected"] == "last"
+
+
+def test_a_crossfit_folder_is_one_run_with_its_folds(tmp_path, cache):
+    there = read_run(make_crossfit(tmp_path / "xf", cache))
+    (moment,) = there.moments
+    assert (moment.name, moment.crossfit, moment.lone) == ("held out", True, True)
+    assert there.crossfit is moment
+    assert (there.history, there.metrics) == ([], {})
+    val = {"fused": 0.6, "audio": 0.5, "visual": 0.4}
+    assert [tuple(fold) for fold in there.folds] == [(k, 20, 1.0, val) for k in (1, 2, 3)]
+
+
+def test_without_the_checkpoints_of_its_folds_it_is_the_same(tmp_path, cache):
+    folder = make_crossfit(tmp_path / "xf", cache)
+    before = read_run(folder)
+    for checkpoint in folder.rglob("*.pt"):
+        checkpoint.unlink()
+    after = read_run(folder)
+    assert (after.folds, after.history) == (before.folds, [])
+
+
+def test_held_out_gaps_are_beside_the_moments_of_training(run, cache):
+    make_crossfit(run / "crossfit", cache)
+    there = read_run(run)
+    assert [m.name for m in there.moments] == ["after warm-up", "after round 1"]
+    assert there.crossfit.name == "held out"
+    assert len(there.history) == 7
+
+
+def test_held_out_gaps_of_another_cache_are_not_the_runs(run, tmp_path):
+    from conftest import make_cache
+
+    make_crossfit(run / "crossfit", make_cache(tmp_path / "other.h5", seed=1))
+    assert read_run(run).crossfit is None

@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from runs import WARMUP, gaps_of, make_run, write_table
+from runs import WARMUP, gaps_of, make_crossfit, make_run, write_table
 
 from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import mixture_digest
@@ -67,6 +67,16 @@ def test_of_very_many_samples_the_largest_gaps_are_kept(run, monkeypatch):
     assert len(json.loads(table.data)["row"]) == 20
 
 
+def test_the_fold_of_every_sample_stands_in_the_csv_and_on_the_page(tmp_path, cache):
+    folder = make_crossfit(tmp_path / "xf", cache)
+    page([folder], tmp_path / "r.csv", format="csv")
+    rows = rows_of(tmp_path / "r.csv")
+    assert [row["fold"] for row in rows[:4]] == ["1", "2", "3", "1"]
+    assert {row["held_out"] for row in rows} == {"1"}
+    (view,) = read_views([folder])
+    assert ("fold", "text") in page_table(view, np.linspace(-1, 1, 21)).heads
+
+
 # ---------------------------------------------------------------- the gallery
 
 
@@ -113,16 +123,22 @@ def test_a_bare_table_of_gaps_is_shown_by_row_without_pictures():
 # ---------------------------------------------------------------- trajectories
 
 
-def test_trajectories_are_written_with_those_that_never_moved_first(run, tmp_path):
+def test_trajectories_are_written_with_those_that_never_moved_first(run, tmp_path, cache):
+    gap = gaps_of(0.3)
+    gap[:5] = 0.7  # five that stay where the mixture after warm-up calls them imbalanced
+    later = run / "adapt" / "step-02"
+    write_table(later / "gaps.h5", cache, "e" * 64, gap)
+    fitgmm(later / "gaps.h5", later / "gmm.json", force=True)
     views = read_views([run])
     stuck = write_trajectories(views, tmp_path / "t.csv")
     rows = rows_of(tmp_path / "t.csv")
     assert len(rows) == 60
     never = [row["id"] for row in rows if row["never_moved"] == "1"]
-    assert len(never) == stuck > 0
+    assert len(never) == stuck == 5
     assert [row["id"] for row in rows[:stuck]] == never
     assert rows[0]["spoiled"] == "visual:noise"
     assert {"gap_0", "posterior_0", "gap_1", "posterior_1"} <= set(rows[0])
+    assert [rows[0]["side_0"], rows[-1]["side_0"]] == ["audio", "neither"]
 
 
 def test_one_round_alone_has_no_trajectories(tmp_path, run):

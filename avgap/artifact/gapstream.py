@@ -20,7 +20,7 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
 from avgap.artifact.csv import Line, open_csv
-from avgap.artifact.gaps import read_gaps, stamp_of_gaps
+from avgap.artifact.gaps import Gaps, read_gaps, stamp_of_gaps
 from avgap.errors import InputError
 from avgap.mixture.fit import EXACT
 from avgap.mixture.histogram import Bins, Histogram
@@ -36,11 +36,15 @@ _DRAWN = 20_000  # gaps that stand for all in a figure
 
 @dataclass(frozen=True)
 class Table:
-    """Where gaps came from: the path, the digest of the content, the stamp (None: unknown)."""
+    """Where gaps came from: the path, the digest of the content, the stamp (None: unknown).
+
+    whole: the table itself, where it was read whole.
+    """
 
     path: str | Path
     digest: str
     stamp: Stamp | None
+    whole: Gaps | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def collect(paths: Sequence[str | Path], reg_covar: float) -> Pooled:
             continue
         table = read_gaps(path)
         digest = table.digest() if table.stamp is None else table.stamp.digest
-        tables.append(Table(path, digest, table.stamp))
+        tables.append(Table(path, digest, table.stamp, table))
         whole.append(table.gap)
     _expect_once(tables)
     if histogram.n == 0 and sum(map(len, whole)) <= EXACT:

@@ -70,12 +70,17 @@ def gaps(
             force=force,
         )
     from avgap.artifact.gaps import gaps_as_csv
+    from avgap.mixture.plain import measured, plain, rightness, told
     from avgap.mixture.verdict import histogram
 
+    table = result.table
     if output == STDOUT:
-        console.artifact(gaps_as_csv(result.table))
+        console.artifact(gaps_as_csv(table))
         return
-    console.result(histogram(result.table.gap), result.as_dict(), as_json=as_json)
+    right = rightness(table.label, table.fused_pred, table.audio_pred, table.visual_pred)
+    lines = [f"gaps {measured(table.held_out, table.fold)}", *told(plain(table.gap, right)), ""]
+    words = "\n".join([*lines, histogram(table.gap)])
+    console.result(words, result.as_dict(), as_json=as_json)
     finished(output, result.up_to_date)
     console.suggest(command_line("fitgmm", Path(output), "-o", Path(output).with_name("gmm.json")))
 

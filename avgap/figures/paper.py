@@ -23,12 +23,14 @@ class Round:
     """The gaps, (N,), at one moment of training, and the mixture fitted to them (None: no fit).
 
     distance: |audio − visual| validation accuracy at that moment, a fraction; None: not known.
+    supported: whether the gaps show the mixture's groups, which are drawn only then.
     """
 
     name: str
     gap: NDArray[np.float64]
     mixture: Mixture | None
     distance: float | None = None
+    supported: bool = True
 
 
 def gap_histogram(
@@ -65,8 +67,10 @@ def evolution(rounds: Sequence[Round]) -> Figure:
         parts: Any = figure.subfigures(2, 1, height_ratios=[2.1 * rows, 2.2])
         panels = parts[0].subplots(rows, columns, sharex=True, squeeze=False).ravel()
         for axes, moment in zip(panels, rounds, strict=False):
-            _draw_gaps(axes, moment.gap, moment.mixture, detailed=False)
-            axes.set_title(moment.name)
+            shown = moment.mixture if moment.supported else None
+            _draw_gaps(axes, moment.gap, shown, detailed=False)
+            fitted = moment.mixture is not None and not moment.supported
+            axes.set_title(f"{moment.name}: no two groups" if fitted else moment.name)
             axes.set_yticks([])
             axes.set_xticks([-0.5, 0, 0.5])
         for axes in panels[len(rounds) :]:
@@ -144,15 +148,20 @@ def _draw_columns(axes: Axes, edges: NDArray[np.float64]) -> None:
 def _draw_trends(part: Any, rounds: Sequence[Round]) -> None:
     fitted = [(i, r.mixture) for i, r in enumerate(rounds) if r.mixture is not None]
     trends = {
-        "imbalanced weight π₁": [(i, m.imbalanced_weight) for i, m in fitted],
-        "imbalanced mean μ₁": [(i, m.imbalanced_mean) for i, m in fitted],
+        "imbalanced weight π₁": [
+            (i, m.imbalanced_weight) for i, m in fitted if rounds[i].supported
+        ],
+        "imbalanced mean μ₁": [(i, m.imbalanced_mean) for i, m in fitted if rounds[i].supported],
         "density at the origin": [(i, float(m.density(0.0))) for i, m in fitted],
     }
+    trends = {name: points for name, points in trends.items() if points}
     apart = [(i, 100 * r.distance) for i, r in enumerate(rounds) if r.distance is not None]
     if apart:
         trends["|audio − visual|, % val"] = apart
-    panels = part.subplots(1, len(trends))
-    for axes, (name, points) in zip(panels, trends.items(), strict=True):
+    panels = part.subplots(1, max(len(trends), 1), squeeze=False)[0]
+    for axes in panels[len(trends) :]:
+        axes.set_axis_off()
+    for axes, (name, points) in zip(panels, trends.items(), strict=False):
         colour = COLOURS["imbalanced" if "imbalanced" in name else "balanced"]
         axes.patch.set_alpha(0)
         axes.plot(

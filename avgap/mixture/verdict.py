@@ -22,6 +22,9 @@ _BAR = 45  # columns of the longest bar
 _MARKS = "█░▒"
 COUNT_WORDS = {1: "one", 2: "two", 3: "three"}
 WELL_SEPARATED = 4.0  # σ: two equal Gaussians then share 2 % of their samples
+# |μ₀| from which a group is not called balanced without a word: one modality then gives the true
+# class a fifth of all probability more, on average, than the other. The paper's |μ₀| is 0.006.
+FAR_FROM_ZERO = 0.2
 
 
 def verdict_with_histogram(mixture: Mixture, diagnostics: Mapping[str, Any], bins: Bins) -> str:
@@ -31,12 +34,16 @@ def verdict_with_histogram(mixture: Mixture, diagnostics: Mapping[str, Any], bin
 
 
 def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
-    """Three lines: the imbalanced share, the balanced share, and whether the data support it."""
+    """Two or three lines: the imbalanced share, the balanced share, and what supports them.
+
+    Where the gaps do not show the groups, no share is called imbalanced.
+    """
     zero = mixture.balanced
     if not mixture.leaning:
+        group = "group" if far_from_zero(mixture) else "balanced group"
         return "\n".join(
             [
-                f"all {n:,} samples form one balanced group, {_centre(zero)}",
+                f"all {n:,} samples form one {group}, {_centre(zero)}{_but(mixture)}",
                 "none of them is called imbalanced",
                 f"dip {_dip_p(diagnostics)}: "
                 + (
@@ -46,14 +53,41 @@ def verdict(mixture: Mixture, diagnostics: Mapping[str, Any], n: int) -> str:
                 ),
             ]
         )
+    groups = f"{_groups_in_words(mixture, diagnostics)}: {key_diagnostics(diagnostics)}"
+    if not diagnostics["supported"]:
+        parts = (f"{100 * c.weight:.0f} % {_centre(c)}" for c in mixture.components.values())
+        return f"{groups}\nno sample of {n:,} is called imbalanced; the fit has {', '.join(parts)}"
+    called = "are called balanced" if far_from_zero(mixture) else "are balanced"
     return "\n".join(
         [
             f"{100 * mixture.imbalanced_weight:.0f} % of {n:,} samples are imbalanced"
             f"{_sides(mixture)}",
-            f"{100 * zero.weight:.0f} % are balanced, {_centre(zero)}",
-            f"{_groups_in_words(mixture, diagnostics)}: {key_diagnostics(diagnostics)}",
+            f"{100 * zero.weight:.0f} % {called}, {_centre(zero)}{_but(mixture)}",
+            groups,
         ]
     )
+
+
+def far_from_zero(mixture: Mixture) -> str:
+    """Who leads in the group called balanced, and by how much; "" where it lies about zero."""
+    centre = mixture.balanced.mean
+    if abs(centre) <= FAR_FROM_ZERO:
+        return ""
+    side = "audio" if centre > 0 else "visual"
+    ends = (c.mean * centre for c in mixture.components.values())
+    where = "everywhere" if min(ends) > 0 else "in the group called balanced, too"
+    return f"{side} leads {where}, by {abs(centre):.2f}"
+
+
+def not_balanced(mixture: Mixture) -> str:
+    """A warning where the group called balanced lies far from zero; "" elsewhere."""
+    words = far_from_zero(mixture)
+    return f"the group called balanced is not: {words}" if words else ""
+
+
+def _but(mixture: Mixture) -> str:
+    words = far_from_zero(mixture)
+    return f": {words}" if words else ""
 
 
 def _groups_in_words(mixture: Mixture, diagnostics: Mapping[str, Any]) -> str:

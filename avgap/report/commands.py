@@ -25,7 +25,9 @@ def commands(run: RunFolder, cache: Path | None = None) -> list[str]:
     cache: the cache, which lies outside of the folder. What `adapt` makes on its way is left out,
     and so is a stage whose stamp does not say where its inputs lay.
     """
-    found = list(run.found)
+    measured = {d for f in run.found for d in f.fold_checkpoints.values()}
+    folds = {f.stamp.digest: f for f in run.found if f.stamp.digest in measured}
+    found = [f for f in run.found if f.stamp.digest not in folds]
     if cache is not None and not any(f.kind == "cache" for f in found):
         from avgap.artifact import read_stamp
 
@@ -34,7 +36,7 @@ def commands(run: RunFolder, cache: Path | None = None) -> list[str]:
     for file in sorted(found, key=_stage):
         if re.fullmatch(r"step-\d+", file.path.parent.name):
             continue
-        words = _words(file)
+        words = _crossfit(file, folds) if file.fold_checkpoints else _words(file)
         if words is not None:
             lines[shlex.join(["avgap", *words])] = None
     return list(lines)
@@ -76,6 +78,18 @@ def _words(found: Found) -> list[str] | None:
     except KeyError:
         return None
     return [*head, "-o", output, *tail]
+
+
+def _crossfit(found: Found, folds: Mapping[str, Found]) -> list[str] | None:
+    """The words that make held-out gaps, with the training options of their first network."""
+    cache, asked = found.stamp.hints.get("cache"), found.stamp.parameters
+    first = folds.get(found.fold_checkpoints[min(found.fold_checkpoints)])
+    if not cache or first is None:
+        return None
+    place = os.path.normpath(found.path.parent / cache)
+    own = {name: value for name, value in asked.items() if name in ("folds", "by")}
+    training = {n: v for n, v in first.stamp.parameters.items() if n not in (*own, "fold")}
+    return ["crossfit", place, "-o", str(found.path.parent), *_options(own | training)]
 
 
 def _training(values: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]:

@@ -145,8 +145,8 @@ def find_runs(paths: Sequence[Path]) -> Search:
     left_out = [_unread(file) for file in index.unread if _matters(file)]
     found: list[ComparedRun] = []
     notes: list[str] = []
-    parents = [index.parent(training) for training in index.trainings]
-    for training in index.trainings:
+    parents = [index.parent(training) for training in index.runs]
+    for training in index.runs:
         if training in parents:
             continue
         why = _why_not(training, marks)

@@ -16,7 +16,8 @@ from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.artifact.metrics import TITLES, body_of, read_metrics
 from avgap.errors import InputError
-from avgap.mixture.verdict import histogram, verdict
+from avgap.mixture.plain import measured, plain, rightness, told
+from avgap.mixture.verdict import histogram, not_balanced, verdict
 from avgap.report.runfolder import TABLES
 from avgap.settings import MODALITIES
 
@@ -135,9 +136,12 @@ def _gaps(path: Path) -> Summary:
     table = read_gaps(path)
     data = gap_numbers(table)
     quantiles = "  ".join(f"{level:>4} {value:+.3f}" for level, value in data["quantiles"].items())
+    right = rightness(table.label, table.fused_pred, table.audio_pred, table.visual_pred)
     lines = [
+        f"gaps {measured(table.held_out, table.fold)}",
         f"{len(table):,} samples, mean gap {data['mean']:+.3f}, mean |gap| {data['mean_abs']:.3f}, "
         f"{100 * data['audio_dominant']:.0f} % audio-dominant",
+        *told(plain(table.gap, right)),
         f"quantiles  {quantiles}",
         "",
         histogram(table.gap),
@@ -146,11 +150,12 @@ def _gaps(path: Path) -> Summary:
 
 
 def gap_numbers(table: Gaps) -> dict[str, Any]:
-    """Size, mean, mean absolute value, share above zero (audio-dominant) and quantiles of gaps."""
+    """Size, mean, mean |gap|, share above zero (audio-dominant), quantiles; whether held out."""
     levels = (0, 5, 25, 50, 75, 95, 100)
     values = np.quantile(table.gap, [level / 100 for level in levels])
     return {
         **table.numbers(),
+        "held_out": table.held_out,
         "quantiles": {f"{n}%": float(v) for n, v in zip(levels, values, strict=True)},
     }
 
@@ -158,7 +163,8 @@ def gap_numbers(table: Gaps) -> dict[str, Any]:
 def _gmm(path: Path) -> Summary:
     there = read_mixture(path)
     text = [verdict(there.mixture, there.diagnostics, there.fit["n_samples"])]
-    text += [f"warning: {line}" for line in there.diagnostics["warnings"]]
+    warnings = [not_balanced(there.mixture), *there.diagnostics["warnings"]]
+    text += [f"warning: {line}" for line in warnings if line]
     data = {
         "components": there.mixture.as_dict(),
         "fit": there.fit,

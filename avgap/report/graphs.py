@@ -14,7 +14,7 @@ from avgap import console, figures
 from avgap.figures import Bar, Round
 from avgap.report.breakdown import Group
 from avgap.report.document import Graph
-from avgap.report.runview import RunView
+from avgap.report.runview import RunView, shows_groups
 from avgap.report.tables import signed
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _gaps(view: RunView) -> Graph | None:
     if first is None:
         return None
     title = f"Histogram of the modality gaps {first.name}"
-    return Graph("gaps", title, lambda: figures.gap_histogram(first.gaps.gap, view.mixture))
+    return Graph("gaps", title, lambda: figures.gap_histogram(first.gaps.gap, view.groups))
 
 
 def _evolution(view: RunView) -> Graph | None:
@@ -42,7 +42,7 @@ def _evolution(view: RunView) -> Graph | None:
         val = view.validation(m.round)
         distance = None if val is None else abs(val["audio"] - val["visual"])
         mixture = None if m.gmm is None else m.gmm.mixture
-        rounds.append(Round(m.name, m.gaps.gap, mixture, distance))
+        rounds.append(Round(m.name, m.gaps.gap, mixture, distance, shows_groups(m)))
     title = "Histograms of the gaps after each round, and how the mixture moved"
     return Graph("evolution", title, lambda: figures.evolution(rounds))
 
@@ -59,7 +59,10 @@ def _trajectories(view: RunView) -> Graph | None:
     paths = view.trajectories
     if paths is None:
         return None
-    title = "The gaps of the samples imbalanced at first, round by round, and who changed sides"
+    title = (
+        "The gaps of the samples imbalanced at first, round by round, and who changed sides, "
+        f"counted {view.counting}"
+    )
     return Graph(
         "trajectories",
         title,
@@ -110,7 +113,7 @@ def histogram_to_point_at(view: RunView, edges: NDArray[np.float64]) -> Markup |
     """
     if view.first is None:
         return None
-    figure = figures.gap_histogram(view.first.gaps.gap, view.mixture, columns=True)
+    figure = figures.gap_histogram(view.first.gaps.gap, view.groups, columns=True)
     gaps, prefix = view.first.gaps, f"{view.key}-gaps"
     title = f"Histogram of the modality gaps {view.first.name}"
     text = figures.svg(figure, prefix, title)

@@ -5,6 +5,7 @@ Both a run's page and a comparison of many runs begin here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,13 @@ class Found:
     def kind(self) -> str:
         """cache, gaps, gmm, checkpoint or metrics."""
         return self.stamp.format.removeprefix("avgap.")
+
+    @property
+    def fold_checkpoints(self) -> dict[int, str]:
+        """Of gaps by cross-fitting: the digest of the checkpoint that measured each fold."""
+        inputs = self.stamp.inputs if self.kind == "gaps" else {}
+        names = (re.fullmatch(r"checkpoint_(\d+)", name) for name in inputs)
+        return {int(name[1]): inputs[name[0]] for name in names if name is not None}
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -93,6 +101,26 @@ class Index:
         for found in self.of_kind("checkpoint"):
             by_folder.setdefault(found.path.parent, []).append(found)
         return [_checkpoint_folder(folder, members) for folder, members in by_folder.items()]
+
+    @cached_property
+    def fold_folders(self) -> set[Path]:
+        """The folders of the trainings on all folds but one, which are no runs by themselves.
+
+        Those that a table of gaps by cross-fitting names, and those whose checkpoint says so.
+        """
+        folders = {t.folder.resolve() for t in self.trainings if "fold" in t.parameters}
+        for found in self.of_kind("gaps"):
+            digests = set(found.fold_checkpoints.values())
+            folders |= {t.folder.resolve() for t in self.trainings if digests & t.digests}
+            for number in found.fold_checkpoints:
+                if place := found.stamp.hints.get(f"checkpoint_{number}"):
+                    folders.add((found.path.parent / place).resolve().parent)
+        return folders
+
+    @property
+    def runs(self) -> list[CheckpointFolder]:
+        """The trainings that are not of a fold."""
+        return [t for t in self.trainings if t.folder.resolve() not in self.fold_folders]
 
     def parent(self, training: CheckpointFolder) -> CheckpointFolder | None:
         """Where a training started from: by digest, and of equal ones where the hint says."""

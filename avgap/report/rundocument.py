@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avgap import artifact, figures
 from avgap.artifact.gaps import read_gaps
-from avgap.artifact.metrics import TITLES
 from avgap.errors import InputError, OutputError
-from avgap.report.breakdown import Group
+from avgap.mixture.plain import measured_briefly
 from avgap.report.commands import commands
 from avgap.report.document import (
     Document,
@@ -24,13 +23,13 @@ from avgap.report.document import (
 from avgap.report.graphs import graphs, histogram_to_point_at
 from avgap.report.grouping import AGREEMENT, CLASS, NO_QUESTION, By, read_by
 from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_run
-from avgap.report.runview import RunView, short_names, view
+from avgap.report.runtables import groups, tables
+from avgap.report.runview import RunView, plain_of, short_names, view
 from avgap.report.samples import cards, galleries, page_table, sample_rows, trajectory_rows
-from avgap.report.tables import NOTHING, Table, interval, minus, number, percent, points, signed
-from avgap.report.words import verdict
-from avgap.settings import MODALITIES
+from avgap.report.words import verdict, warnings
 
-_TYPESET = ("accuracy", "rounds", "components", "moves")  # of LaTeX, beside what --by asks for
+# The tables of LaTeX, beside what --by asks for.
+_TYPESET = ("gaps", "accuracy", "rounds", "components", "moves")
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,10 @@ def _parts(view: RunView) -> dict[str, object]:
     edges = None if view.first is None else figures.histogram_edges(view.first.gaps.gap)
     cache = None if view.cache is None else view.cache.path
     return {
-        "words": verdict(view),
+        "words": verdict(view, warned=False),
+        "warnings": warnings(view),
+        "origin": "" if view.first is None else measured_briefly(view.first.gaps.held_out),
+        "plain": None if view.first is None else plain_of(view.first.gaps),
         "pictures": drawn,
         "histogram": None if edges is None else histogram_to_point_at(view, edges),
         "tables": {table.name: table for table in tables(view)},
@@ -198,126 +200,7 @@ def _galleries(view: RunView) -> list[tuple[str, list[dict[str, object]]]]:
     return [
         (
             f"The {modality} leads most",
-            cards(table, rows, view.mixture, view.clips, view.classes),
+            cards(table, rows, view.groups, view.clips, view.classes),
         )
         for modality, rows in galleries(table.gap).items()
     ]
-
-
-# ---------------------------------------------------------------- tables
-
-
-def tables(view: RunView) -> list[Table]:
-    """Every table of a run that has rows, in the order in which they are read."""
-    found = [accuracy(view), rounds(view), components(view), moves(view), never_moved(view)]
-    found += [groups(name, of) for name, of in view.breakdowns.items()]
-    return [table for table in found if table.rows]
-
-
-def accuracy(view: RunView) -> Table:
-    """Accuracy, macro F1 and mean average precision, before and after adaptation where known."""
-    measures = {name: title for name, title in TITLES.items() if name != "calibration_error"}
-
-    def value(body: dict[str, Any] | None, modality: str, measure: str) -> str:
-        return percent(None if body is None else body["metrics"][modality][measure])
-
-    moments = {"before": view.before, "after": view.after}
-    known = {when: body for when, body in moments.items() if body is not None}
-    both = len(known) == len(moments)
-    rows = [
-        [modality, *(value(b, modality, m) for m in measures for b in known.values())]
-        for modality in (MODALITIES if known else ())
-    ]
-    columns = [f"{name} {when}" if both else name for name in measures.values() for when in known]
-    title = "Before and after adaptation" if both else "Accuracy"
-    if both:
-        rows = [[*row, points(view.change(row[0]))] for row in rows]
-        columns.append("change of accuracy")
-    if body := view.after or view.before:
-        title += f" on {body['split']}, {body['n_samples']:,} samples"
-    return Table("accuracy", f"{title}, in percent", ("modality", *columns), rows)
-
-
-def rounds(view: RunView) -> Table:
-    """Per round how imbalanced the gaps are, and how far apart audio and visual accuracy."""
-    columns: tuple[str, ...] = ("gaps", "imbalanced, %", "their mean", "density at 0", "leads")
-    columns += ("separation, σ", "ΔBIC", "supported")
-    logged = any(of["val"] is not None for of in view.rounds())
-    columns += ("audio, % val", "visual, % val", "|audio − visual|") if logged else ()
-    rows = []
-    for of in view.rounds():
-        mixture, said = of["mixture"], of["diagnostics"]
-        row = [
-            of["name"],
-            percent(mixture.imbalanced_weight),
-            signed(mixture.imbalanced_mean) if mixture.leaning else NOTHING,
-            number(of["origin"]),
-            mixture.dominant,
-            number(said["separation"], 2),
-            number(said["delta_bic"]),
-            "yes" if said["supported"] else "no",
-        ]
-        rows.append([*row, *(_validation(of["val"]) if logged else ())])
-    title = "The gaps" if view.lone else "From round to round"
-    return Table("rounds", title, columns, rows)
-
-
-def _validation(val: Mapping[str, float] | None) -> list[str]:
-    if val is None:
-        return [NOTHING] * 3
-    audio, visual = val["audio"], val["visual"]
-    return [percent(audio), percent(visual), percent(abs(audio - visual))]
-
-
-def components(view: RunView) -> Table:
-    """Every component of every round's mixture."""
-    rows = [
-        [
-            of["name"],
-            role.replace("_", "-"),
-            f"{part.weight:.3f}",
-            minus(f"{part.mean:.3f}"),
-            number(part.variance, 2),
-        ]
-        for of in view.rounds()
-        for role, part in of["mixture"].components.items()
-    ]
-    return Table("components", "The mixtures", ("gaps", "component", "π", "μ", "σ²"), rows)
-
-
-def moves(view: RunView) -> Table:
-    """How many samples changed sides between each round and the next."""
-    columns = ("round", "became balanced", "became imbalanced")
-    rows = [] if view.trajectories is None else [
-        [move.name, *(f"{n:,}" for n in move[1:])] for move in view.trajectories.moves()
-    ]  # fmt: skip
-    stayed = ("stayed imbalanced", "stayed balanced")
-    return Table("moves", "Samples that changed sides", (*columns, *stayed), rows)
-
-
-def never_moved(view: RunView, most: int = 20) -> Table:
-    """The samples that were imbalanced in every round: their gaps, largest first."""
-    paths = view.trajectories
-    if paths is None:
-        return Table("never-moved", "", (), [])
-    stuck = [int(i) for i in paths.order() if paths.never_moved[i]]
-    rows = [[paths.id[i], *(signed(gap) for gap in paths.gap[:, i])] for i in stuck[:most]]
-    shown = f", the {most} of largest gaps" if len(stuck) > most else ""
-    title = f"Imbalanced in every round: {len(stuck):,} samples{shown}"
-    return Table("never-moved", title, ("sample", *(f"gap {n}" for n in paths.rounds)), rows)
-
-
-def groups(name: str, of: Sequence[Group]) -> Table:
-    """One breakdown: shares in percent with Wilson's 95 % intervals."""
-    columns = ["n", "mean gap"]
-    columns += ["imbalanced, %"] if any(g.imbalanced for g in of) else []
-    columns += ["audio leads, %", "leads"]
-    columns += ["fused right, %"] if any(g.fused_right for g in of) else []
-    rows = []
-    for group in of:
-        row = [group.name, f"{group.n:,}", signed(group.mean_gap)]
-        row += [interval(group.imbalanced)] if group.imbalanced else []
-        row += [interval(group.audio_leads), group.dominant]
-        row += [interval(group.fused_right)] if group.fused_right else []
-        rows.append(row)
-    return Table(f"by-{name}", f"By {name}", (name, *columns), rows)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from avgap import artifact
 from avgap.artifact import Stamp
@@ -15,6 +15,7 @@ from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.artifact.metrics import read_metrics
 from avgap.errors import InputError
+from avgap.mixture.plain import rightness
 from avgap.report.index import CheckpointFolder, Found, Index, training_order, walk
 
 TABLES = (".h5", ".csv", ".npy")
@@ -25,7 +26,8 @@ class Moment:
     """The gaps at one moment of training. round: 0 after warm-up, r after adaptive round r.
 
     lone: a table of gaps of which no training is known; it has no before and after. baseline: of a
-    comparison method, whose training has no rounds.
+    comparison method, whose training has no rounds. crossfit: by networks of their own, each of
+    which has not seen the clips that it measured; of no moment of the run's training.
     """
 
     round: int
@@ -34,10 +36,13 @@ class Moment:
     gmm: GmmFile | None
     lone: bool = False
     baseline: bool = False
+    crossfit: bool = False
 
     @property
     def name(self) -> str:
         """The moment in words."""
+        if self.crossfit:
+            return "held out"
         if self.lone:
             return f"in {self.path.name}"
         if self.baseline:
@@ -45,9 +50,24 @@ class Moment:
         return "after warm-up" if self.round == 0 else f"after round {self.round}"
 
 
+class Fold(NamedTuple):
+    """A training of cross-fitting. n: clips held out of it. right: the share of them it gets right.
+
+    validation: accuracies of fused, audio and visual after its last epoch. None: not known.
+    """
+
+    number: int
+    n: int
+    right: float | None
+    validation: Mapping[str, float] | None
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder. moments by round; metrics by phase (warmup, adapt); history: warm-up first."""
+    """A run folder. moments by round; metrics by phase (warmup, adapt); history: warm-up first.
+
+    crossfit: the held-out gaps, where there are such; the only moment of a folder with no others.
+    """
 
     path: Path
     found: list[Found]
@@ -55,6 +75,8 @@ class RunFolder:
     moments: list[Moment]
     metrics: dict[str, dict[str, Any]]
     history: list[dict[str, Any]]
+    crossfit: Moment | None = None
+    folds: tuple[Fold, ...] = ()
 
 
 def read_run(path: Path) -> RunFolder:
@@ -67,25 +89,28 @@ def read_run(path: Path) -> RunFolder:
         raise InputError(f"{path} {what}")
     index = walk([path])
     chain = _longest_chain(index)
-    history = _history(path, chain)
+    history = _history(path, chain, index)
     moments, metrics = _moments(index, chain), _metrics(index, chain)
+    crossfit, folds = _crossfit(index, moments)
     if not moments:
-        moments = _foreign(path, index)
+        moments = [crossfit] if crossfit else _foreign(path, index)
     unread = [file.what for file in index.unread]
     if not index.found and not moments:
         raise InputError(f"{path} holds no artifacts of avgap", unread[:10])
     if len(moments) == 1 and not history and not metrics:
         moments = [replace(moments[0], lone=True)]
-    return RunFolder(path, index.found, unread, moments, metrics, history)
+        crossfit = moments[0] if moments[0].crossfit else crossfit
+    return RunFolder(path, index.found, unread, moments, metrics, history, crossfit, folds)
 
 
 def several_runs(paths: Sequence[Path]) -> bool:
     """Whether folders hold more than one run: a training from scratch, with what went on from it.
 
-    Trainings whose start is not among them are of one run where it was the same.
+    Trainings whose start is not among them are of one run where it was the same. Those on folds
+    are no runs.
     """
     index = walk([path for path in paths if path.is_dir()])
-    first = [training for training in index.trainings if index.parent(training) is None]
+    first = [training for training in index.runs if index.parent(training) is None]
     return len({t.last.stamp.inputs.get("checkpoint", t.folder) for t in first}) > 1
 
 
@@ -170,18 +195,22 @@ def _foreign(path: Path, index: Index) -> list[Moment]:
 
 def _longest_chain(index: Index) -> list[CheckpointFolder]:
     """The trainings that lead to the one that is farthest, warm-up first."""
-    trainings = index.trainings
+    trainings = index.runs
     if not trainings:
         return []
     return index.chain(max(trainings, key=lambda training: training_order(training.last)))
 
 
-def _history(path: Path, chain: list[CheckpointFolder]) -> list[dict[str, Any]]:
+def _history(path: Path, chain: list[CheckpointFolder], index: Index) -> list[dict[str, Any]]:
     """The lines of every log.jsonl beside the chain's checkpoints, in order of training.
 
-    Without checkpoints (they are large, and may have been deleted) every log in the run counts.
+    Without checkpoints (they are large, and may have been deleted) every log in the run counts that
+    is not of a fold.
     """
-    logs = [training.folder / "log.jsonl" for training in chain] or sorted(path.rglob("log.jsonl"))
+    every = (log for log in path.rglob("log.jsonl"))
+    logs = [training.folder / "log.jsonl" for training in chain] or sorted(
+        log for log in every if log.parent.resolve() not in index.fold_folders
+    )
     history = [line for log in logs if log.exists() for line in _lines(log)]
     return sorted(history, key=lambda line: (line["phase"] == "adapt", line["step"]))
 
@@ -208,16 +237,17 @@ def _moments(index: Index, chain: list[CheckpointFolder]) -> list[Moment]:
 
     def round_of(gaps: Found) -> int:
         # The checkpoint of a middle round is gone; adapt names the folder of its gaps.
-        folder = re.fullmatch(r"step-(\d+)", gaps.path.parent.name)
-        if folder:
-            return int(folder[1]) - 1
+        round = _round(gaps)
+        if round is not None:
+            return round - 1
         return rounds.get(gaps.stamp.inputs.get("checkpoint", ""), 0)
 
     def rank(gaps: Found) -> tuple[bool, bool, bool]:
         of = gaps.stamp.inputs.get("checkpoint")
         return of not in rounds, gaps.stamp.digest not in mixtures, of in best
 
-    every = index.of_kind("gaps")
+    # Gaps by cross-fitting are of a moment only where they are a round's.
+    every = [f for f in index.of_kind("gaps") if not f.fold_checkpoints or _round(f)]
     tables = [f for f in every if f.stamp.parameters.get("split") == "train"] or every
     first: dict[int, Found] = {}
     for table in sorted(tables, key=rank):
@@ -231,6 +261,52 @@ def _moments(index: Index, chain: list[CheckpointFolder]) -> list[Moment]:
     return moments
 
 
+def _round(gaps: Found) -> int | None:
+    """The adaptive round, from 1, before which `adapt` measured gaps; None of others."""
+    folder = re.fullmatch(r"step-(\d+)", gaps.path.parent.name)
+    return int(folder[1]) if folder else None
+
+
+def _crossfit(index: Index, moments: list[Moment]) -> tuple[Moment | None, tuple[Fold, ...]]:
+    """The held-out gaps, of the moments' cache if there are any, and their trainings.
+
+    Of several those with a mixture, in the folder that is the least deep.
+    """
+    mixtures = {f.stamp.inputs.get("gaps"): f for f in index.of_kind("gmm")}
+    tables = [f for f in index.of_kind("gaps") if f.fold_checkpoints and not _round(f)]
+    if moments:
+        stamp = moments[0].gaps.stamp
+        cache = None if stamp is None else stamp.inputs.get("cache")
+        tables = [found for found in tables if found.stamp.inputs.get("cache") == cache]
+    tables.sort(key=lambda f: (f.stamp.digest not in mixtures, len(f.path.parts)))
+    if not tables:
+        return None, ()
+    table, gaps = tables[0], read_gaps(tables[0].path)
+    fitted = mixtures.get(table.stamp.digest)
+    gmm = None if fitted is None else read_mixture(fitted.path)
+    return Moment(0, table.path, gaps, gmm, crossfit=True), _folds(index, table, gaps)
+
+
+def _folds(index: Index, table: Found, gaps: Gaps) -> tuple[Fold, ...]:
+    """The trainings behind gaps by cross-fitting, by number."""
+    if gaps.fold is None:
+        return ()
+    right = rightness(gaps.label, gaps.fused_pred, None, None).get("fused")
+    checkpoints = {c.stamp.digest: c for t in index.trainings for c in t.checkpoints}
+    folds = []
+    for number, digest in sorted(table.fold_checkpoints.items()):
+        held_out = gaps.fold == number
+        lines = checkpoints[digest].content.get("history") if digest in checkpoints else None
+        place = table.stamp.hints.get(f"checkpoint_{number}", "")
+        log = (table.path.parent / place).with_name("log.jsonl")
+        if not lines and place and log.exists():
+            lines = _lines(log)
+        validation = lines[-1].get("val") if lines else None
+        share = float(right[held_out].mean()) if right is not None and held_out.any() else None
+        folds.append(Fold(number, int(held_out.sum()), share, validation))
+    return tuple(folds)
+
+
 def _best(chain: list[CheckpointFolder]) -> set[str]:
     """The checkpoints that are best on validation: where both are measured, the last is shown."""
     return {t.best.stamp.digest for t in chain if t.best not in (None, t.last)}
@@ -239,10 +315,13 @@ def _best(chain: list[CheckpointFolder]) -> set[str]:
 def _metrics(index: Index, chain: list[CheckpointFolder]) -> dict[str, dict[str, Any]]:
     """For each phase the metrics of its last checkpoint, on the test split where there are such."""
     digests, best = set().union(*(t.digests for t in chain)), _best(chain)
+    of_folds = {d for t in index.trainings if t not in index.runs for d in t.digests}
     ranked = []
     for file in index.of_kind("metrics"):
         body = read_metrics(file.path)
         of = file.stamp.inputs.get("checkpoint")
+        if of in of_folds:
+            continue
         round = int(body["checkpoint"]["step"])
         ranked.append((of in digests, body["split"] == "test", round, of not in best, body))
     ranked.sort(key=lambda row: row[:4])

@@ -9,16 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy.special import softmax
+
 from avgap import console
 from avgap.artifact.gaps import Gaps
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.errors import InputError
+from avgap.mixture.mendable import Mendable, mendable
 from avgap.mixture.model import Mixture
+from avgap.mixture.plain import BEYOND, Plain, plain, rightness
 from avgap.report.breakdown import Group, Samples, breakdown, summed_up
 from avgap.report.clips import Clips, clips_of, corrupted_auc, corrupted_precision
 from avgap.report.grouping import NO_QUESTION, By, groupings
 from avgap.report.runfolder import Moment, RunFolder
-from avgap.report.trajectories import Seen, Trajectories, follow
+from avgap.report.trajectories import Seen, Trajectories, called_imbalanced, follow
 from avgap.report.votes import Votes, votes
 from avgap.settings import MODALITIES
 
@@ -71,14 +76,41 @@ class RunView:
     # ------------------------------------------------------------ the first gaps
 
     @property
+    def moments(self) -> list[Moment]:
+        """Every table of gaps: held-out gaps first, then by round."""
+        of_rounds = [m for m in self.run.moments if m is not self.run.crossfit]
+        return [*([self.run.crossfit] if self.run.crossfit else []), *of_rounds]
+
+    @property
     def first(self) -> Moment | None:
-        """The gaps after warm-up, or the earliest there are."""
-        return self.run.moments[0] if self.run.moments else None
+        """The held-out gaps, else those after warm-up, or the earliest there are."""
+        return self.moments[0] if self.moments else None
 
     @property
     def mixture(self) -> Mixture | None:
         """The mixture of the first gaps."""
         return None if self.first is None or self.first.gmm is None else self.first.gmm.mixture
+
+    @property
+    def groups(self) -> Mixture | None:
+        """The mixture of the first gaps, where they show its groups."""
+        return self.mixture if self.first is not None and shows_groups(self.first) else None
+
+    @cached_property
+    def mendable(self) -> Mendable | None:
+        """Whether the weaker modality helps where the first gaps are imbalanced.
+
+        None without the fused score of the true class (logits), or without a mixture.
+        """
+        gaps = None if self.first is None else self.first.gaps
+        if gaps is None or self.mixture is None or gaps.fused_logits is None or gaps.label is None:
+            return None
+        if gaps.audio_prob is None or gaps.visual_prob is None:
+            return None
+        prob = softmax(gaps.fused_logits.astype(np.float64), axis=1)
+        fused = np.take_along_axis(prob, gaps.label[:, None], axis=1)[:, 0]
+        chosen = called_imbalanced(gaps.gap, self.groups).astype(np.float64)
+        return mendable(gaps.audio_prob, gaps.visual_prob, fused, chosen, prob.shape[1])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,7 +162,7 @@ class RunView:
         right = None
         if gaps.fused_pred is not None and gaps.label is not None:
             right = gaps.fused_pred == gaps.label
-        return Samples(gaps.gap, self.posterior, right)
+        return Samples(gaps.gap, self.posterior if self.groups else None, right)
 
     @cached_property
     def everything(self) -> Group | None:
@@ -154,14 +186,31 @@ class RunView:
 
     @cached_property
     def trajectories(self) -> Trajectories | None:
-        """Every sample through the rounds that have a mixture."""
-        return follow(
-            [
-                Seen(m.name, m.gaps.id, m.gaps.gap, m.gmm.mixture.posterior(m.gaps.gap))
-                for m in self.run.moments
-                if m.gmm is not None and m.gaps.id is not None
-            ]
-        )
+        """Every sample through the rounds that have a mixture, by the first that is supported."""
+        seen = [
+            Seen(m.name, m.gaps.id, m.gaps.gap, m.gmm.mixture.posterior(m.gaps.gap))
+            for m in self.run.moments
+            if m.gmm is not None and m.gaps.id is not None
+        ]
+        by = self.counted_by
+        return follow(seen, None if by is None or by.gmm is None else by.gmm.mixture)
+
+    @property
+    def counted_by(self) -> Moment | None:
+        """The moment by whose mixture every round's samples are counted; None: by |gap|."""
+        there = (m for m in self.run.moments if m.gaps.id is not None and shows_groups(m))
+        return next((m for m in there if m.gmm is not None and m.gmm.mixture.leaning), None)
+
+    @property
+    def rule(self) -> str:
+        """By what the samples of every round are counted, in words."""
+        by = self.counted_by
+        return f"by |gap| > {BEYOND}" if by is None else f"by the mixture {by.name}"
+
+    @property
+    def counting(self) -> str:
+        """The same with the reason where it is no mixture."""
+        return self.rule + (", for no round shows two groups" if self.counted_by is None else "")
 
     def rounds(self) -> list[dict[str, Any]]:
         """The mixture of every round, and the validation accuracies at its end."""
@@ -169,12 +218,14 @@ class RunView:
             {
                 "name": m.name,
                 "round": m.round,
+                "held_out": m.gaps.held_out,
+                "supported": shows_groups(m),
                 "mixture": m.gmm.mixture,
                 "diagnostics": m.gmm.diagnostics,
                 "origin": float(m.gmm.mixture.density(0.0)),
-                "val": self.validation(m.round),
+                "val": None if m.crossfit else self.validation(m.round),
             }
-            for m in self.run.moments
+            for m in self.moments
             if m.gmm is not None
         ]
 
@@ -192,6 +243,8 @@ class RunView:
         rounds = [
             {
                 "round": r["round"],
+                "held_out": r["held_out"],
+                "supported": r["supported"],
                 **r["mixture"].as_dict(),
                 "density_at_origin": r["origin"],
                 "val": None if r["val"] is None else dict(r["val"]),
@@ -202,6 +255,12 @@ class RunView:
         return {
             "run": str(self.run.path),
             "accuracy": accuracies,
+            "gaps": [
+                {"name": m.name, "held_out": m.gaps.held_out, **plain_of(m.gaps)._asdict()}
+                for m in self.moments
+            ],
+            "mendable": self._mendable(),
+            "folds": [fold._asdict() for fold in self.run.folds],
             "all": None if self.everything is None else self.everything.as_dict(),
             "rounds": rounds,
             "breakdowns": groups,
@@ -210,6 +269,24 @@ class RunView:
             "planted_auc": self.corrupted_auc,
             "planted_precision": self.corrupted_precision,
         }
+
+    def _mendable(self) -> dict[str, Any] | None:
+        """For --json: of held-out gaps alone; None where there is nothing to tell."""
+        there = self.mendable
+        if there is None or self.first is None or not self.first.gaps.held_out or not there.share:
+            return None
+        return there._asdict()
+
+
+def plain_of(gaps: Gaps) -> Plain:
+    """The plain numbers of a table of gaps."""
+    right = rightness(gaps.label, gaps.fused_pred, gaps.audio_pred, gaps.visual_pred)
+    return plain(gaps.gap, right)
+
+
+def shows_groups(moment: Moment) -> bool:
+    """Whether gaps show the groups of their mixture; one component alone claims none."""
+    return moment.gmm is not None and bool(moment.gmm.diagnostics["supported"])
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:

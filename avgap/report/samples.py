@@ -24,6 +24,7 @@ WORTH = 0.1  # |gap| from which a sample is worth showing
 MOST = 50_000  # samples on a page; with more, those of the largest |gap|
 FEW = 50  # rows that the page has without its script
 _DIGITS = 4  # of a score on the page
+_SIDES = {1: "audio", -1: "visual", 0: "neither"}
 
 
 class Column(NamedTuple):
@@ -55,6 +56,8 @@ def columns(view: RunView) -> list[Column]:
         for name, column in guesses.items()
         if column is not None
     ]
+    if gaps.fold is not None:
+        found.append(Column("fold", "text", [str(fold) for fold in gaps.fold.tolist()]))
     if any(view.meta.get("corrupt", ())):
         found.append(Column("corrupted", "text", view.meta["corrupt"]))
     return found
@@ -132,12 +135,18 @@ def json_for_script(value: Any) -> Markup:
 
 
 def sample_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
-    """One row per sample of the first gaps; with several runs, which one."""
+    """One row per sample of the first gaps; with several runs, which one.
+
+    held_out: 1 where the network that measured a sample has not seen it, 0 where it has.
+    """
     for view in views:
         found = columns(view)
-        named = {"run": view.name} if len(views) > 1 else {}
+        named: dict[str, Any] = {"run": view.name} if len(views) > 1 else {}
+        held_out = None if view.first is None else view.first.gaps.held_out
+        last = {"held_out": "" if held_out is None else int(held_out)}
         for values in zip(*(column.values for column in found), strict=True):
-            yield named | {csv_name(c.name): v for c, v in zip(found, values, strict=True)}
+            known = {csv_name(c.name): v for c, v in zip(found, values, strict=True)}
+            yield named | known | last
 
 
 def csv_name(name: str) -> str:
@@ -147,15 +156,18 @@ def csv_name(name: str) -> str:
 
 
 def trajectory_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
-    """One row per sample and run: files, gap and posterior of each round, whether it ever moved.
+    """One row per sample and run: files, whether it ever moved, and of each round gap and side.
 
-    Those imbalanced in the most rounds come first, the larger mean |gap| before the smaller.
+    posterior_r is that of the round's own mixture; side_r (audio, visual, neither) is by the one
+    rule of Trajectories. Those imbalanced in the most rounds come first, the larger mean |gap|
+    before the smaller.
     """
     for view in views:
         paths = view.trajectories
         if paths is None or view.first is None or view.first.gaps.id is None:
             continue
         own = {id: row for row, id in enumerate(view.first.gaps.id)}
+        sides = paths.side
         known = {
             csv_name(c.name): c.values for c in columns(view) if c.name in ("label", "corrupted")
         }
@@ -172,6 +184,7 @@ def trajectory_rows(views: Sequence[RunView]) -> Iterator[dict[str, Any]]:
             }
             for r in range(len(paths.rounds)):
                 row |= {f"gap_{r}": paths.gap[r, i], f"posterior_{r}": paths.posterior[r, i]}
+                row |= {f"side_{r}": _SIDES[int(sides[r, i])]}
             yield row
 
 

@@ -5,37 +5,113 @@ from __future__ import annotations
 import re
 
 from avgap.mixture.model import Mixture
-from avgap.report.runview import RunView
+from avgap.mixture.plain import BEYOND, by_heart, measured, measured_briefly
+from avgap.mixture.verdict import far_from_zero, not_balanced
+from avgap.report.runfolder import Moment
+from avgap.report.runview import RunView, plain_of, shows_groups
 from avgap.settings import MODALITIES
 
 
-def verdict(view: RunView) -> list[str]:
-    """What the run came to: its gaps, its accuracy, whether it found what was corrupted."""
-    lines = [*_gaps(view), *_moves(view), *_accuracy(view), *_truth(view)]
+def verdict(view: RunView, *, warned: bool = True) -> list[str]:
+    """What the run came to: its gaps, its accuracy, whether it found what was corrupted.
+
+    warned: with the warnings, which the page shows by themselves.
+    """
+    lines = _plain(view)
+    lines += [f"{line[0].upper()}{line[1:]}." for line in warnings(view) if warned]
+    lines += [*_gaps(view), *_mendable(view), *_moves(view), *_accuracy(view), *_truth(view)]
     return [re.sub(r"-(?=\d)", "−", line) for line in lines]
+
+
+def warnings(view: RunView) -> list[str]:
+    """What speaks against believing the first gaps, or the word balanced; a sentence each."""
+    if view.first is None:
+        return []
+    lines = [by_heart(view.first.gaps.held_out, plain_of(view.first.gaps).accuracy)]
+    lines.append("" if view.mixture is None else not_balanced(view.mixture))
+    return [line for line in lines if line]
+
+
+def _plain(view: RunView) -> list[str]:
+    """On whose clips the first gaps were measured, and what they say without a mixture."""
+    if view.first is None:
+        return []
+    gaps, numbers = view.first.gaps, plain_of(view.first.gaps)
+    leads = {"audio": numbers.audio_leads, "visual": numbers.visual_leads}
+    first, other = sorted(leads, key=lambda name: -leads[name])
+    lines = [
+        f"These gaps are {measured(gaps.held_out, gaps.fold)}.",
+        f"Of {numbers.n:,} samples the mean gap is {numbers.mean_gap:+.2f}, and |gap| is above "
+        f"{BEYOND} in {100 * numbers.beyond:.0f} %; the {first} leads in {leads[first]:,}, the "
+        f"{other} in {leads[other]:,}.",
+    ]
+    if numbers.accuracy:
+        right = ", ".join(f"{m} {100 * value:.1f} %" for m, value in numbers.accuracy.items())
+        lines.append(f"Right on them: {right}.")
+    return lines
 
 
 def _gaps(view: RunView) -> list[str]:
     first = view.first
     if first is None or first.gmm is None:
         return ["No mixture was fitted in this run."]
-    mixture, diagnostics = first.gmm.mixture, first.gmm.diagnostics
+    mixture = first.gmm.mixture
     when, many = f"{first.name[0].upper()}{first.name[1:]}", f"{len(first.gaps):,}"
     if not mixture.leaning:
-        return [f"{when}, the {many} samples were taken as one balanced group."]
-    share = f"{when}, {100 * mixture.imbalanced_weight:.0f} % of the {many} samples"
-    lines = [f"{share} are imbalanced: {_sides(mixture)}."]
-    if not diagnostics["supported"]:
-        lines.append("These gaps do not clearly support two groups, though: read it with care.")
-    last = view.run.moments[-1]
-    if last.gmm is not None and last is not first:
-        then = last.gmm.mixture
-        lines.append(
-            f"{last.name.capitalize()} it is {100 * then.imbalanced_weight:.0f} %{_about(then)}, "
-            f"and the density of gaps at zero went from {float(mixture.density(0.0)):.1f} to "
-            f"{float(then.density(0.0)):.1f}."
-        )
-    return lines
+        group = "group" if far_from_zero(mixture) else "balanced group"
+        return [f"{when}, the {many} samples were taken as one {group}."]
+    if view.groups is None:
+        lines = [f"{when}, the gaps show no two groups: nobody is called imbalanced by them."]
+    else:
+        share = f"{when}, {100 * mixture.imbalanced_weight:.0f} % of the {many} samples"
+        lines = [f"{share} are imbalanced: {_sides(mixture)}."]
+    return [*lines, *_later(view)]
+
+
+def _later(view: RunView) -> list[str]:
+    """What became of the mixture by the last round; held-out gaps are of no round."""
+    start, last = view.run.moments[0], view.run.moments[-1]
+    if start.gmm is None or last.gmm is None or last is start:
+        return []
+    then, now = (_share(moment) for moment in (start, last))
+    origin = (
+        f"the density of gaps at zero went from {float(start.gmm.mixture.density(0.0)):.1f} to "
+        f"{float(last.gmm.mixture.density(0.0)):.1f}."
+    )
+    if view.first is not start:
+        known = measured_briefly(start.gaps.held_out)
+        return [f"By the gaps of training ({known}): {then}, {now}; {origin}"]
+    return [f"{now[0].upper()}{now[1:]}, and {origin}"]
+
+
+def _share(moment: Moment) -> str:
+    """How many a moment's own mixture calls imbalanced, where its gaps show the groups."""
+    if moment.gmm is None or not shows_groups(moment):
+        return f"{moment.name} they show no two groups"
+    mixture = moment.gmm.mixture
+    return f"{moment.name} it is {100 * mixture.imbalanced_weight:.0f} %{_about(mixture)}"
+
+
+def _mendable(view: RunView) -> list[str]:
+    """Whether the other modality helps where one leads, which held-out scores alone can tell."""
+    found = view.mendable
+    if found is None or view.first is None:
+        return []
+    if not view.first.gaps.held_out:
+        return [
+            "Whether the other modality helps where one leads cannot be told from these gaps: "
+            "held-out ones can (avgap crossfit)."
+        ]
+    if not found.share:
+        return []
+    helps, than = ("helps", "higher") if found.helps > 0 else ("hurts", "lower")
+    guess = "above" if found.above_chance > 0 else "below"
+    return [
+        f"Where one modality leads ({100 * found.share:.0f} % of the samples) the other one "
+        f"{helps}: the fused score of the true class is {than} than the stronger's alone "
+        f"({found.helps:+.3f} in log), and the weaker's own is {guess} chance "
+        f"({found.above_chance:+.2f})."
+    ]
 
 
 def _sides(mixture: Mixture) -> str:
@@ -60,17 +136,11 @@ def _moves(view: RunView) -> list[str]:
     first = paths.imbalanced[0]
     back = int((first & ~paths.imbalanced[-1]).sum())
     stuck = int(paths.never_moved.sum())
-    doubtful = [r["name"] for r in view.rounds() if not r["diagnostics"]["supported"]]
-    lines = [
-        f"Of the {int(first.sum()):,} samples that were imbalanced {paths.rounds[0]}, {back:,} "
-        f"are balanced {paths.rounds[-1]}; {stuck:,} never moved."
+    return [
+        f"Counted in every round {view.counting}, of the {int(first.sum()):,} samples that were "
+        f"imbalanced {paths.rounds[0]} {back:,} are balanced {paths.rounds[-1]}; {stuck:,} never "
+        "moved."
     ]
-    if doubtful:
-        lines.append(
-            f"Two groups are not supported {', '.join(doubtful)}: who counts as imbalanced there "
-            "says little."
-        )
-    return lines
 
 
 def _accuracy(view: RunView) -> list[str]:
