@@ -87,8 +87,9 @@ def _crossfit(found: Found, folds: Mapping[str, Found]) -> list[str] | None:
     if not cache or first is None:
         return None
     place = os.path.normpath(found.path.parent / cache)
-    own = {name: value for name, value in asked.items() if name in ("folds", "by")}
-    training = {n: v for n, v in first.stamp.parameters.items() if n not in (*own, "fold")}
+    own = {name: value for name, value in asked.items() if name in ("folds", "by", "logits")}
+    derived = (*own, "fold", "held_out")
+    training = {n: v for n, v in first.stamp.parameters.items() if n not in derived}
     return ["crossfit", place, "-o", str(found.path.parent), *_options(own | training)]
 
 
