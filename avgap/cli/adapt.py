@@ -74,6 +74,11 @@ def adapt(
     )
     console.result("", result.as_dict(), as_json=as_json)
     finished(result.path, result.up_to_date)
+    if adaptive.loss not in CONTROLS:
+        console.notice(
+            f"compare it with plain training: avgap baseline joint, the same options, --epochs "
+            f"{result.checkpoint.progress.epoch}"
+        )
     suggest_evaluate(cache, result.path)
 
 

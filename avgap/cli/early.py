@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from avgap.cli import names
 from avgap.cli.common import STDOUT
 from avgap.errors import InputError, OutputError, UsageError, unknown
 from avgap.settings import Network, Running
+from avgap.text import nearest
 
 # ---------------------------------------------------------------- names: exit 2
 
@@ -42,9 +42,10 @@ def expect_method(name: str, assignments: Sequence[str]) -> None:
         if not equals:
             problems.append(f"{word!r} is no NAME=VALUE")
         elif key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
-            problems.append(f"unknown setting {key!r}" + (f": {near[0]}?" if near else ""))
-    if problems:
+            near = nearest(key, known)
+            problems.append(f"unknown setting {key!r}" + (f": {near}?" if near else ""))
+    # Beside a setting that there is, whose value may be wrong, too, the method tells all at once.
+    if problems and len(problems) == len(assignments):
         listed = f"its settings: {settings or 'none'}"
         raise UsageError(f"{name} cannot be set so", [*problems, listed])
 
