@@ -322,7 +322,7 @@ def _question(
         inputs["gmm"] = read.gmm.stamp.digest
     else:
         # No round bootstraps for its answer: standard errors change no weight.
-        asked = {name: value for name, value in parameters(fit).items() if name != "bootstrap"}
+        asked = {name: value for name, value in fit.recorded.items() if name != "bootstrap"}
         values |= {f"fit_{name}": value for name, value in asked.items()}
     return Question("avgap.checkpoint", inputs, {"phase": "adapt", **values})
 

@@ -25,7 +25,7 @@ from avgap.mixture.model import Mixture
 from avgap.mixture.plain import by_heart, measured, plain, rightness, told
 from avgap.mixture.result import FitResult
 from avgap.mixture.verdict import not_balanced, verdict_with_histogram
-from avgap.settings import MODALITIES, Fit, parameters
+from avgap.settings import MODALITIES, Fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def fitgmm(
     for table in collected.tables:
         if table.stamp is None:
             console.warn(f"{table.path} carries no avgap stamp: its origin is unknown")
-    question = Question("avgap.gmm", _inputs(collected.tables), parameters(settings))
+    question = Question("avgap.gmm", _inputs(collected.tables), settings.recorded)
     target = Output(output, question, _sources(collected.tables), _GMM)
     answer = target.reuse(force=force) or target.write(fit(collected.gap, settings), started)
     result = answer.content

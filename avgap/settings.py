@@ -316,6 +316,17 @@ class Fit:
     bootstrap: Annotated[
         int, Within(0), Help("Resamples, for standard errors and a p-value; 0: neither.")
     ] = 0
+    # icl: Biernacki, Celeux and Govaert 2000; docs/method.md says where it serves.
+    criterion: Annotated[
+        Literal["likelihood", "icl"],
+        Help("Which optimum of EM: the likeliest (the paper), or icl: groups that overlap less."),
+    ] = "likelihood"
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The parameters as an artifact records them: the criterion only where it is not EM's."""
+        values = parameters(self)
+        return {n: v for n, v in values.items() if (n, v) != ("criterion", "likelihood")}
 
 
 @dataclass(frozen=True)

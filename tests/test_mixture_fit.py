@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 from sklearn.mixture import GaussianMixture
 
 from avgap.errors import InputError
@@ -264,3 +265,47 @@ def test_a_narrow_component_of_a_few_samples_is_no_group():
     gap = np.concatenate([np.random.default_rng(0).normal(0, 0.2, 2000), np.full(5, 0.35)])
     found = fit_mixture(gap.clip(-1, 1)).mixture
     assert min(c.variance for c in found.components.values()) > 1e-3
+
+
+def flanked(n=2000):
+    """A sharp balanced core of 40 %, its wide flanks of 30 %, and 30 % where audio leads."""
+    rng = np.random.default_rng(0)
+    core, flanks = rng.normal(0, 0.035, int(0.4 * n)), rng.normal(0.1, 0.38, int(0.3 * n))
+    return np.concatenate([core, flanks, rng.normal(0.87, 0.07, int(0.3 * n))]).clip(-1, 1)
+
+
+def overlap(gap, mixture):
+    """The mean entropy of the posteriors, by scikit-learn's."""
+    parts = list(mixture.components.values())
+    model = GaussianMixture(len(parts))
+    model.weights_ = np.array([c.weight for c in parts])
+    model.means_ = np.array([[c.mean] for c in parts])
+    model.covariances_ = np.array([[[c.variance]] for c in parts])
+    model.precisions_cholesky_ = 1 / np.sqrt(model.covariances_)
+    return entropy(model.predict_proba(gap[:, None]), axis=1).mean()
+
+
+def test_the_likelihood_cuts_a_sharp_peak_from_its_flanks_and_icl_takes_the_groups_apart():
+    gap = flanked()
+    likely, apart = fit_mixture(gap), fit_mixture(gap, criterion="icl")
+    assert likely.mixture.imbalanced.weight == pytest.approx(0.60, abs=0.02)
+    assert likely.mixture.imbalanced.mean == pytest.approx(0.48, abs=0.02)
+    assert apart.mixture.imbalanced.weight == pytest.approx(0.32, abs=0.02)
+    assert apart.mixture.imbalanced.mean == pytest.approx(0.86, abs=0.02)
+    # The criterion by hand: mean log-likelihood less the posteriors' mean entropy.
+    scores = [r.fit["log_likelihood"] - overlap(gap, r.mixture) for r in (likely, apart)]
+    assert likely.fit["log_likelihood"] > apart.fit["log_likelihood"]
+    assert scores[1] > scores[0] + 0.1
+
+
+def test_icl_takes_the_same_optimum_of_a_histogram():
+    gap = flanked()
+    table = Histogram(Fit().reg_covar)
+    table.add(gap)
+    exact, binned = fit(gap, Fit(criterion="icl")), fit(table, Fit(criterion="icl"))
+    assert binned.mixture.imbalanced.mean == pytest.approx(exact.mixture.imbalanced.mean, abs=1e-3)
+
+
+def test_a_criterion_is_recorded_only_where_it_is_not_the_likelihood():
+    assert "criterion" not in Fit().recorded
+    assert Fit(criterion="icl").recorded["criterion"] == "icl"

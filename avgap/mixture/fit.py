@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from scipy.special import entr, softmax
 
 from avgap.errors import InputError
 from avgap.mixture.bootstrap import bootstrap
@@ -30,6 +31,7 @@ EXACT = 200_000  # gaps above which the histogram stands for them
 SCREENING_TOL = 1e-5  # of the mean log-likelihood per iteration
 EQUAL = 1e-9  # gaps of a smaller range are one value
 _OPTIMA = 3  # followed to convergence
+_SMALLEST = 0.01  # share of the samples that is a group by icl, at least
 _BINS_PER_SIGMA = 32  # of the narrowest component found, to begin with
 _ERROR = 1e-3  # of the parameters by the bins' width: above it, narrower bins
 
@@ -44,15 +46,17 @@ def fit_mixture(
     max_iter: int = _DEFAULT.max_iter,
     seed: int = _DEFAULT.seed,
     bootstrap: int = _DEFAULT.bootstrap,
+    criterion: Literal["likelihood", "icl"] = _DEFAULT.criterion,
 ) -> FitResult:
     """Fit the mixture of Eq. 8 to N gaps in [−1, 1], (N,).
 
     components: 1, 2, 3 or "auto". n_init: starts of EM. tol: the gain in mean log-likelihood at
     which it stops. reg_covar: the floor of every variance. bootstrap: replicates for standard
-    errors and a p-value, 0 for none. Raises InputError: fewer different gaps than components, gaps
-    that are not numbers in [−1, 1].
+    errors and a p-value, 0 for none. criterion: which of EM's optima; icl prefers groups that
+    overlap less. Raises InputError: fewer different gaps than components, gaps that are not numbers
+    in [−1, 1].
     """
-    settings = Fit(components, n_init, tol, reg_covar, max_iter, seed, bootstrap)
+    settings = Fit(components, n_init, tol, reg_covar, max_iter, seed, bootstrap, criterion)
     return fit(np.asarray(gap, dtype=np.float64), settings)
 
 
@@ -113,14 +117,17 @@ def estimate(
     if fewer is not None:
         initial = Parameters.concatenated([initial, split_components(fewer)])
     screened = _run_em(few, initial, settings, max(SCREENING_TOL, settings.tol))
-    ranking = _Ranking(settings.reg_covar, bins.n, _log_likelihood(few, fewer, settings))
-    optima = screened.parameters.rows(ranking.best(screened))
+    ranking = _Ranking(
+        settings.reg_covar, bins.n, _log_likelihood(few, fewer, settings), settings.criterion
+    )
+    optima = screened.parameters.rows(ranking.best(screened, few))
     width = error = None
+    final_bins = bins
     if isinstance(gap, Histogram):
-        final, width, error = _on_histogram(gap, optima, settings, ranking)
+        final, final_bins, width, error = _on_histogram(gap, optima, settings, ranking)
     else:
         final = _run_em(bins, optima, settings, settings.tol)
-    best = int(ranking.best(final)[0])
+    best = int(ranking.best(final, final_bins)[0])
     mixture = Mixture.of(*final.parameters.components(best))
     iterations, converged = int(final.n_iter[best]), bool(final.converged[best])
     path = _Em(method, width, error, len(initial.weight), iterations, converged)
@@ -163,16 +170,27 @@ def _log_likelihood(bins: Bins, mixture: Mixture | None, settings: Fit) -> float
 
 
 class _Ranking(NamedTuple):
-    """Which optima count. n: of samples; fewer: mean log-likelihood of one component fewer."""
+    """Which optima count. n: of samples; fewer: mean log-likelihood of one component fewer.
+
+    criterion: likelihood, or icl, which takes the mean entropy of the posteriors off it: the
+    integrated completed likelihood (Biernacki, Celeux and Govaert 2000) of so many components. Of
+    two optima nearly as likely it prefers the one whose groups overlap less, where the likelihood
+    may cut a sharp balanced peak into its core and its flanks.
+    """
 
     reg_covar: float
     n: int
     fewer: float
+    criterion: str
 
-    def best(self, fits: Fits) -> NDArray[np.int64]:
-        """The fits of highest likelihood that differ, best first; only those of the best rank."""
+    def best(self, fits: Fits, bins: Bins) -> NDArray[np.int64]:
+        """The best fits that differ, best first, to these bins; only those of the best rank."""
+        score, least = fits.log_likelihood, GROUP_NEEDED / self.n
+        if self.criterion == "icl":
+            score = score - _entropies(bins, fits.parameters)
+            least = max(least, _SMALLEST)
         narrow = fits.parameters.variance < 2 * self.reg_covar
-        spiked, small = narrow.any(axis=1), fits.parameters.weight * self.n < GROUP_NEEDED
+        spiked, small = narrow.any(axis=1), fits.parameters.weight < least
         tiny_spike = np.any(narrow & small, axis=1)
         # No likelier than one component fewer: a split component has come back to where it was.
         idle = fits.log_likelihood <= self.fewer + 10 * SCREENING_TOL
@@ -181,19 +199,30 @@ class _Ranking(NamedTuple):
         # but before those that tell none: saturated scores and exact values are true groups. A
         # spike on a few samples, or one that gains nothing, is no group and comes last.
         rank = np.select([tiny_spike | (spiked & idle), idle, spiked], [3, 2, 1], 0)
-        order = np.lexsort((-fits.log_likelihood, rank))
-        likelihoods = fits.log_likelihood[order]
-        # Optima are told apart by their likelihood alone: starts that met differ by less than what
+        if self.criterion == "icl":
+            # A handful of outliers overlaps with nothing: it counts where nothing else is found.
+            rank = np.where(small.any(axis=1), 3, rank)
+        order = np.lexsort((-score, rank))
+        # Optima are told apart by their score alone: starts that met differ by less than what
         # screening leaves of it.
-        differs = np.abs(np.diff(likelihoods, prepend=np.inf)) > 10 * SCREENING_TOL
+        differs = np.abs(np.diff(score[order], prepend=np.inf)) > 10 * SCREENING_TOL
         alike = rank[order] == rank[order[0]]
         return np.asarray(order[differs & alike][:_OPTIMA])
 
 
+def _entropies(bins: Bins, mixtures: Parameters) -> NDArray[np.float64]:
+    """The mean entropy of the posteriors of each mixture, (R,) in nats."""
+    found = []
+    for row in range(len(mixtures.weight)):
+        logs = np.stack([c.log_density(bins.value) for c in mixtures.components(row)])
+        found.append(bins.mean_of(entr(softmax(logs, axis=0)).sum(axis=0)))
+    return np.array(found)
+
+
 def _on_histogram(
     histogram: Histogram, initial: Parameters, settings: Fit, ranking: _Ranking
-) -> tuple[Fits, float, float]:
-    """EM on bins narrow against the narrowest component, their width, and the error due to it.
+) -> tuple[Fits, Bins, float, float]:
+    """EM on bins narrow against the narrowest component, those, their width, the error due to it.
 
     The error is how far bins twice as wide differ. The bins are narrowed until that is small, or
     they are the histogram's own.
@@ -201,8 +230,9 @@ def _on_histogram(
     width = math.sqrt(float(initial.variance.min())) / _BINS_PER_SIGMA
     while True:
         times = 2 ** max(0, math.floor(math.log2(max(width / histogram.width, 1))))
-        final = _run_em(histogram.coarse(times), initial, settings, settings.tol)
-        best = final.parameters.rows(ranking.best(final)[:1])
+        bins = histogram.coarse(times)
+        final = _run_em(bins, initial, settings, settings.tol)
+        best = final.parameters.rows(ranking.best(final, bins)[:1])
         # On from the same place on wider bins: what changes is due to the bins.
         wider = _run_em(histogram.coarse(2 * times), best, settings, settings.tol).parameters
         changes = (
@@ -212,7 +242,7 @@ def _on_histogram(
         )
         error = max(float(np.abs(change).max()) for change in changes)
         if error <= _ERROR or times == 1:
-            return final, times * histogram.width, error
+            return final, bins, times * histogram.width, error
         width, initial = times * histogram.width / 4, final.parameters
 
 
