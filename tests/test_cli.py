@@ -57,7 +57,10 @@ def test_avgap_alone_shows_its_help_as_a_usage_error_and_tells_its_version():
     ("line", "text"),
     [
         ("prepar", "No such command 'prepar'. Did you mean 'prepare', 'report'?"),
-        ("prepare --otput x", "No such option: --otput (Possible options: --corrupt, --output)"),
+        (
+            "prepare --otput x",
+            "No such option: --otput (Possible options: --corrupt, --crop, --output)",
+        ),
         ("warmup", "Missing argument 'CACHE'."),
         ("evaluate cache.h5 -o m.json", "Missing option '--checkpoint' / '-c'."),
         ("warmup cache.h5 -o w --epochs 0", "Input should be greater than or equal to 1"),
@@ -85,8 +88,8 @@ def test_a_line_that_cannot_be_read_is_told_with_what_was_meant(line, text):
         ),
         (
             "prepare csv . -o c.h5 --corrupt visul:0.1",
-            "cannot corrupt 'visul:0.1'\n  expected visual:SHARE:noise|blank|pca25 or "
-            "audio:SHARE:noise|silence, SHARE in (0, 1]\n  try: visual:0.1\n",
+            "cannot corrupt 'visul:0.1'\n  expected visual:SHARE:noise|blank|pca25|white:RATIOdB "
+            "or audio:SHARE:noise|silence|white:RATIOdB, SHARE in (0, 1]\n  try: visual:0.1\n",
         ),
         (
             "warmup cache.h5 -o w --encoder resnet81",

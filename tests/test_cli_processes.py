@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,9 +31,21 @@ def process(*words, **options):
 
 def running(group):
     """The commands of a process group that are still running."""
-    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            stats.append(path.read_text())
     parts = [text.rpartition(")")[2].split() for text in stats]
     return [part for part in parts if int(part[2]) == group and part[0] != "Z"]
+
+
+def all_ended(group):
+    """Whether nothing of a process group runs any more, soon after its first process has ended."""
+    for _ in range(100):
+        if not running(group):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def interrupt(*words, after):
@@ -71,11 +84,7 @@ def test_an_interrupted_prepare_leaves_no_file_and_no_worker(tmp_path):
     assert (child.returncode, out) == (130, "")
     assert err.endswith(INTERRUPTED)
     assert "Traceback" not in err
-    for _ in range(50):
-        if not running(child.pid):
-            break
-        time.sleep(0.1)
-    assert running(child.pid) == []
+    assert all_ended(child.pid)
     assert not (tmp_path / "c.h5").exists()
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from calling import INTERRUPTED, SMALL, call, fails
 from conftest import make_cache
-from test_cli_processes import interrupt, running
+from test_cli_processes import all_ended, interrupt
 from test_data_datasets_embeddings import write as write_embeddings
 from test_training_distributed import torchrun
 
@@ -291,7 +291,7 @@ def test_an_interruption_ends_all_and_the_same_command_goes_on(done: Path, tmp_p
     assert (child.returncode, out) == (130, "")
     assert err.endswith(INTERRUPTED)
     assert "Traceback" not in err
-    assert running(child.pid) == []
+    assert all_ended(child.pid)
     assert not (tmp_path / "x" / "gaps.h5").exists()
     for folder in ("x", "y"):
         assert call(*line[:3], tmp_path / folder, *line[4:], "--jobs", "1").exit_code == 0

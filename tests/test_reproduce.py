@@ -223,6 +223,18 @@ def test_the_corrupted_clips_are_looked_for_after_every_length(call):
         COMMANDS[name].make_context(name, words, resilient_parsing=False)
 
 
+def test_gaps_are_measured_in_sample_and_held_out_at_every_length(call):
+    words = ("--seeds", "0 1", "--epochs", "2 3", "--", "--encoder", "small")
+    done, lines = call("heldout.sh", *words)
+    assert done.returncode != 0  # the pretender wrote no tables
+    names = [shlex.split(line)[1] for line in lines]
+    counts = {name: names.count(name) for name in ("crossfit", "warmup", "gaps", "fitgmm")}
+    assert counts == {"crossfit": 4, "warmup": 4, "gaps": 4, "fitgmm": 16}
+    for line in lines:
+        _, name, *words = shlex.split(line)
+        COMMANDS[name].make_context(name, words, resilient_parsing=False)
+
+
 def test_the_mixtures_are_told_by_round(tmp_path):
     parts = {"balanced": {"mean": 0.0}, "imbalanced": {"weight": 0.25, "mean": 0.5}}
     for seed, separation in ((0, 2.0), (1, 4.0)):
