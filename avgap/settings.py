@@ -316,10 +316,10 @@ class Fit:
     bootstrap: Annotated[
         int, Within(0), Help("Resamples, for standard errors and a p-value; 0: neither.")
     ] = 0
-    # icl: Biernacki, Celeux and Govaert 2000; docs/method.md says where it serves.
+    # nec: Celeux and Soromenho 1996; docs/method.md says where it serves.
     criterion: Annotated[
-        Literal["likelihood", "icl"],
-        Help("Which optimum of EM: the likeliest (the paper), or icl: groups that overlap less."),
+        Literal["likelihood", "nec"],
+        Help("Which optimum of EM: the likeliest (the paper), or nec: groups that overlap least."),
     ] = "likelihood"
 
     @property

@@ -31,7 +31,7 @@ EXACT = 200_000  # gaps above which the histogram stands for them
 SCREENING_TOL = 1e-5  # of the mean log-likelihood per iteration
 EQUAL = 1e-9  # gaps of a smaller range are one value
 _OPTIMA = 3  # followed to convergence
-_SMALLEST = 0.01  # share of the samples that is a group by icl, at least
+_SMALLEST = 0.01  # share of the samples that is a group by nec, at least
 _BINS_PER_SIGMA = 32  # of the narrowest component found, to begin with
 _ERROR = 1e-3  # of the parameters by the bins' width: above it, narrower bins
 
@@ -46,15 +46,15 @@ def fit_mixture(
     max_iter: int = _DEFAULT.max_iter,
     seed: int = _DEFAULT.seed,
     bootstrap: int = _DEFAULT.bootstrap,
-    criterion: Literal["likelihood", "icl"] = _DEFAULT.criterion,
+    criterion: Literal["likelihood", "nec"] = _DEFAULT.criterion,
 ) -> FitResult:
     """Fit the mixture of Eq. 8 to N gaps in [−1, 1], (N,).
 
     components: 1, 2, 3 or "auto". n_init: starts of EM. tol: the gain in mean log-likelihood at
     which it stops. reg_covar: the floor of every variance. bootstrap: replicates for standard
-    errors and a p-value, 0 for none. criterion: which of EM's optima; icl prefers groups that
-    overlap less. Raises InputError: fewer different gaps than components, gaps that are not numbers
-    in [−1, 1].
+    errors and a p-value, 0 for none. criterion: which of EM's optima; nec takes the groups that
+    overlap least. Raises InputError: fewer different gaps than components, gaps that are not
+    numbers in [−1, 1].
     """
     settings = Fit(components, n_init, tol, reg_covar, max_iter, seed, bootstrap, criterion)
     return fit(np.asarray(gap, dtype=np.float64), settings)
@@ -172,10 +172,9 @@ def _log_likelihood(bins: Bins, mixture: Mixture | None, settings: Fit) -> float
 class _Ranking(NamedTuple):
     """Which optima count. n: of samples; fewer: mean log-likelihood of one component fewer.
 
-    criterion: likelihood, or icl, which takes the mean entropy of the posteriors off it: the
-    integrated completed likelihood (Biernacki, Celeux and Govaert 2000) of so many components. Of
-    two optima nearly as likely it prefers the one whose groups overlap less, where the likelihood
-    may cut a sharp balanced peak into its core and its flanks.
+    criterion: likelihood, or nec, the normalized entropy criterion (Celeux and Soromenho 1996): the
+    mean entropy of the posteriors over what the likelihood gains on one component. It takes the
+    groups that overlap least, where the likelihood may cut a sharp balanced peak from its flanks.
     """
 
     reg_covar: float
@@ -186,8 +185,10 @@ class _Ranking(NamedTuple):
     def best(self, fits: Fits, bins: Bins) -> NDArray[np.int64]:
         """The best fits that differ, best first, to these bins; only those of the best rank."""
         score, least = fits.log_likelihood, GROUP_NEEDED / self.n
-        if self.criterion == "icl":
-            score = score - _entropies(bins, fits.parameters)
+        if self.criterion == "nec":
+            variance = bins.variance + self.reg_covar
+            gain = score + (math.log(2 * math.pi * variance) + 1) / 2
+            score = -_entropies(bins, fits.parameters) / np.maximum(gain, SCREENING_TOL)
             least = max(least, _SMALLEST)
         narrow = fits.parameters.variance < 2 * self.reg_covar
         spiked, small = narrow.any(axis=1), fits.parameters.weight < least
@@ -199,7 +200,7 @@ class _Ranking(NamedTuple):
         # but before those that tell none: saturated scores and exact values are true groups. A
         # spike on a few samples, or one that gains nothing, is no group and comes last.
         rank = np.select([tiny_spike | (spiked & idle), idle, spiked], [3, 2, 1], 0)
-        if self.criterion == "icl":
+        if self.criterion == "nec":
             # A handful of outliers overlaps with nothing: it counts where nothing else is found.
             rank = np.where(small.any(axis=1), 3, rank)
         order = np.lexsort((-score, rank))

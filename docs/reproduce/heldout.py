@@ -17,7 +17,7 @@ from avgap import open_cache, read_gaps
 from avgap.artifact.gmm import read_mixture
 
 CLIPS = {"in": "in sample", "held": "held out"}
-CRITERIA = {"gmm.json": "likelihood", "icl.json": "icl"}
+CRITERIA = {"gmm.json": "likelihood", "nec.json": "nec"}
 HEAD = ("epochs", "clips", "seeds", "AUC of the gap", "criterion", "AUC of w₁", "π₁", "μ₀", "μ₁")
 
 

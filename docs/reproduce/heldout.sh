@@ -27,7 +27,7 @@ avgap() { "${PYTHON:-python3}" -m avgap "$@"; }
 
 mixtures() { # FOLDER: both criteria on its gaps
     avgap fitgmm "$1/gaps.h5" -o "$1/gmm.json" --quiet >/dev/null
-    avgap fitgmm "$1/gaps.h5" -o "$1/icl.json" --criterion icl --quiet >/dev/null
+    avgap fitgmm "$1/gaps.h5" -o "$1/nec.json" --criterion nec --quiet >/dev/null
 }
 
 for seed in $seeds; do
