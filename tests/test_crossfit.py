@@ -255,7 +255,9 @@ def test_a_command_says_which_fold_and_what_comes_next(
     whole = call(*line)
     assert whole.stderr.startswith("fold 1 of 2\non the CPU")
     assert "fold 2 of 2" not in whole.stderr
-    assert whole.stderr.endswith("wrote x/gaps.h5\nnext: avgap fitgmm x/gaps.h5 -o x/gmm.json\n")
+    assert whole.stderr.endswith(
+        "wrote x/gaps.h5\nnext: avgap fitgmm x/gaps.h5 -o x/gmm.json --criterion nec\n"
+    )
     assert "gap = audio − visual, 60 samples" in whole.stdout
     assert "the same command without --fold gathers" in call(*line, "--fold", "1").stderr
     told = json.loads(call(*line, "--json").stdout)

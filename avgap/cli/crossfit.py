@@ -66,7 +66,8 @@ def crossfit(
 
     console.result(histogram(result.gaps.table.gap), result.as_dict(), as_json=as_json)
     finished(result.gaps.path, result.gaps.up_to_date)
-    console.suggest(command_line("fitgmm", asked.gaps, "-o", asked.gaps.with_name("gmm.json")))
+    words = (asked.gaps, "-o", asked.gaps.with_name("gmm.json"), "--criterion", "nec")
+    console.suggest(command_line("fitgmm", *words))
 
 
 def _left(folds: list[int]) -> str:
