@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any, TextIO
 
 from avgap.errors import AvgapError, OutputError
@@ -160,6 +161,9 @@ def warn(text: str) -> None:
 
 def error(failure: AvgapError) -> None:
     """Print an error with its particulars and what to try; once, if several processes meet it."""
-    distributed = sys.modules.get("avgap.training.distributed")
+    name = "avgap.training.distributed"
+    distributed = sys.modules.get(name)
+    if distributed is None and "TORCHELASTIC_RUN_ID" in os.environ:
+        distributed = import_module(name)  # an error from before torch was needed
     if distributed is None or distributed.should_print(str(failure)):
         _say(f"error: {failure}")

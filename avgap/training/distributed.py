@@ -59,15 +59,18 @@ def _on_sigterm(*_: Any) -> NoReturn:
 def should_print(text: str) -> bool:
     """Whether this process shall print an error: the first does; another what the first does not.
 
-    So an error that all processes meet is printed once, and one that a single process meets at all.
+    So an error that all processes meet is printed once, and one that a single process meets at all;
+    also before they have joined, when torchrun's variables say how many there are.
     """
-    if size() == 1:
+    joined, told = dist.is_initialized(), os.environ
+    if (size() if joined else int(told.get("WORLD_SIZE", "1"))) == 1:
         return True
+    is_first = first() if joined else told.get("RANK") == "0"
     # The store of torchrun, which outlives the processes.
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     try:
         store = dist.TCPStore(host, port, is_master=False, timeout=_PATIENCE)  # type: ignore[attr-defined]
-        if first():
+        if is_first:
             store.set("avgap/error", text)
             return True
         store.wait(["avgap/error"], _PATIENCE)

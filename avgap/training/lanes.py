@@ -100,6 +100,7 @@ def _interruptions_blocked() -> Iterator[None]:
 def _work(
     make: Callable[[str], Worker[Task]], tasks: Mapping[str, Task], lane: _Lane, pipe: Connection
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be blocked from outside, too
     threading.Thread(target=_end_with_parent, daemon=True).start()
     console.never_fail_on_a_letter()
     console.setup(quiet=lane.quiet)
