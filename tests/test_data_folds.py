@@ -52,10 +52,11 @@ def test_a_group_stays_in_one_fold():
 def test_no_warning_of_scikit_learn_reaches_the_user():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assign_folds(IDS, LABEL, 4, 0)
+        assert set(assign_folds(IDS, LABEL, 4, 0)) == {1, 2, 3, 4}
         # Class 2 has two clips, fewer than there are folds.
         label = np.r_[LABEL[:22] % 2, 2, 2]
-        assign_folds(IDS, label, 3, 0, [f"speaker {row % 8}" for row in range(24)])
+        fold = assign_folds(IDS, label, 3, 0, [f"speaker {row % 8}" for row in range(24)])
+        assert set(fold) == {1, 2, 3}
 
 
 def test_more_folds_than_clips_of_a_class_names_the_classes():

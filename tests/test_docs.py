@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache, reduce
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,10 @@ def test_modules_and_names_that_documents_name_exist(document: Path) -> None:
             continue
         words = dotted.split(".")
         end = max(n for n in range(1, len(words) + 1) if is_module(words[:n]))
-        reduce(getattr, words[end:], importlib.import_module(".".join(words[:end])))
+        there: Any = importlib.import_module(".".join(words[:end]))
+        for word in words[end:]:
+            assert hasattr(there, word), f"{document.name} names {dotted}"
+            there = getattr(there, word)
 
 
 def is_module(words: list[str]) -> bool:

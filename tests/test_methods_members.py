@@ -164,3 +164,4 @@ def test_a_step_never_waits_for_the_device(name: str, monkeypatch: Any) -> None:
     method = Member(name, MIXTURE, known=known(6))
     onestep.forbid_waiting(monkeypatch)
     method.step(model, data, onestep.context()).total.backward()
+    assert all(weight.grad is not None for weight in model.parameters())
