@@ -77,6 +77,7 @@ def adapt(
             asked.epochs,
             rounds.begin,
             optimizer=rounds.optimizer(training),
+            grows="steps",
         )
 
     return run(plan, cache_path, output, running, force=force)

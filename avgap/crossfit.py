@@ -23,14 +23,14 @@ from avgap.artifact.checkpoint import read_checkpoint, rebuild
 from avgap.artifact.gaps import Collected, Gaps, of_folds
 from avgap.data.folds import assign_folds
 from avgap.data.loading.resident import Splits
-from avgap.errors import AvgapError, UsageError, unknown
+from avgap.errors import OutputError, UsageError, unknown
 from avgap.settings import Crossfit, Network, Running, Training
 from avgap.training import distributed
 from avgap.training.device import set_numerics, to_device
 from avgap.training.distributed import from_first
 from avgap.training.lanes import in_lanes
 from avgap.training.measure import GapPass, measure
-from avgap.training.run import Plan, Trained, open_splits, plan_from_scratch, run
+from avgap.training.run import Plan, Trained, folder_of, open_splits, plan_from_scratch, run
 from avgap.warmup import LOSSES
 
 _DEFAULT = Running()
@@ -126,17 +126,9 @@ def crossfit_fold(asked: Trainings, fold: int) -> FoldTrained:
     if fold not in asked.numbers:
         raise UsageError(f"there is no fold {fold}", [f"folds: 1 to {asked.settings.folds}"])
     console.notice(asked.name(fold))
-    trained = _opened(replace(asked, settings=replace(asked.settings, jobs=1))).train(fold)
-    left = from_first(lambda: [n for n in asked.numbers if not _is_complete(asked.checkpoint(n))])
-    return FoldTrained(trained, fold, left)
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """Whether a training is over; of another question or not."""
-    try:
-        return artifact.read_tensors(checkpoint, mapped=True).get("complete") is True
-    except AvgapError:  # not begun
-        return False
+    folds = _opened(replace(asked, settings=replace(asked.settings, jobs=1)))
+    trained = folds.train(fold)
+    return FoldTrained(trained, fold, [n for n in asked.numbers if not folds.stands(n)])
 
 
 def _trainer(
@@ -201,9 +193,15 @@ class _Folds:
 
     def is_done(self, fold: int) -> bool:
         """Whether a fold is trained. Raises OutputError where another training is in its place."""
-        question, path = self.plan(fold).question, self.asked.checkpoint(fold)
-        there = from_first(lambda: artifact.reuse(path, question, force=self.asked.force))
-        return there is not None and from_first(lambda: _is_complete(path))
+        folder = folder_of(self.plan(fold), self.asked.folder(fold), self.splits.device)
+        return from_first(lambda: folder.is_done(force=self.asked.force))
+
+    def stands(self, fold: int) -> bool:
+        """As `is_done`; another training in its place counts, and is refused where it is used."""
+        try:
+            return self.is_done(fold)
+        except OutputError:
+            return True
 
     def train(self, fold: int) -> Trained:
         """Train, continue or confirm the network without a fold."""
@@ -219,7 +217,8 @@ class _Folds:
     def gather(self, digests: Sequence[str], logits: bool) -> Collected:
         """Measure every sample by the network that has not seen it, and write the table."""
         pass_ = self._pass(digests, logits)
-        there = pass_.output(self.asked.gaps).reuse(force=self.asked.force)
+        stale = from_first(lambda: self._is_stale(pass_))
+        there = pass_.output(self.asked.gaps).reuse(force=self.asked.force or stale)
         if there is not None:
             return Collected.of(there, self.asked.gaps)
         started = time.monotonic()
@@ -228,6 +227,16 @@ class _Folds:
         table = of_folds(self._measured(pass_), self.number)
         written = pass_.output(self.asked.gaps).write(table, started, self.splits.device)
         return Collected.of(written, self.asked.gaps)
+
+    def _is_stale(self, pass_: GapPass) -> bool:
+        """Whether the table there is of these folds, before they were trained for more epochs."""
+        path = self.asked.gaps
+        if not path.exists():
+            return False
+        there, question = artifact.read_stamp(path).question, pass_.output(path).question
+        return there != question and not artifact.compare(
+            there._replace(inputs=question.inputs), question
+        )
 
     def _measured(self, pass_: GapPass) -> Iterator[Gaps]:
         """All samples by each network in turn.

@@ -7,7 +7,7 @@ question over the same file is refused. Where and when never belong to a questio
 
 from avgap.artifact.disk import create_hdf5
 from avgap.artifact.output import Answer, Kind, Output
-from avgap.artifact.question import compare, reuse, unharmed
+from avgap.artifact.question import compare, is_longer, reuse, unharmed
 from avgap.artifact.reading import (
     first_line,
     open_hdf5,
@@ -55,6 +55,7 @@ __all__ = [
     "expect",
     "first_line",
     "hint",
+    "is_longer",
     "is_stamped",
     "open_hdf5",
     "parse_json",

@@ -43,6 +43,14 @@ def reuse(path: Path, question: Question, *, force: bool) -> Stamp | None:
     )
 
 
+def is_longer(asked: Question, there: Question, name: str) -> bool:
+    """Whether a question asks for what is there and more: it differs in a larger number `name`."""
+    now, before = asked.parameters.get(name), there.parameters.get(name)
+    if not (isinstance(now, int) and isinstance(before, int) and now > before):
+        return False
+    return not compare(there._replace(parameters={**there.parameters, name: now}), asked)
+
+
 def unharmed(
     path: Path, stamp: Stamp, read: Callable[[Path], Content], digest: Callable[[Content], str],
     *, force: bool,

@@ -18,9 +18,16 @@ import torch
 from torch.utils import _pytree
 
 from avgap import artifact
-from avgap.artifact import Question, Stamp
-from avgap.artifact.checkpoint import BEST, LAST, Checkpoint, reuse_checkpoint, save_checkpoint
-from avgap.errors import OutputError
+from avgap.artifact import Question, Stamp, compare
+from avgap.artifact.checkpoint import (
+    BEST,
+    LAST,
+    Checkpoint,
+    read_checkpoint,
+    reuse_checkpoint,
+    save_checkpoint,
+)
+from avgap.errors import AvgapError, OutputError
 from avgap.models import Description
 from avgap.training import TrainState, distributed, state_of
 from avgap.training.tensorboard import event_writer
@@ -31,7 +38,8 @@ class Folder:
     """A training folder; best.pt is by fused validation accuracy, the first of the highest.
 
     Checkpoints are written by a thread while the next epoch trains. Of several processes the first
-    alone writes.
+    alone writes. grows: epochs or steps, of which more may be asked for than the folder has;
+    fixed: unless its training would have gone otherwise from the start.
     """
 
     path: Path
@@ -39,6 +47,8 @@ class Folder:
     description: Description
     hints: dict[str, str]
     device: str
+    grows: str = "epochs"
+    fixed: bool = False
     best: float = -1.0
     _digest: str = ""
     _pending: Future[None] | None = None
@@ -57,6 +67,17 @@ class Folder:
         self.flush()
         return self._digest
 
+    def is_done(self, *, force: bool) -> bool:
+        """Whether the question is answered, told by what is light to read. Raises OutputError."""
+        asked = self._asked_of(self.checkpoint, force)
+        if artifact.reuse(self.checkpoint, asked, force=force) is None:
+            return False
+        try:
+            complete = artifact.read_tensors(self.checkpoint, mapped=True).get("complete") is True
+        except AvgapError:  # told by reuse
+            return False
+        return complete and asked is self.question
+
     def reuse(self, *, force: bool) -> Checkpoint | None:
         """The checkpoint to continue or confirm, for all processes; None to begin.
 
@@ -72,14 +93,35 @@ class Folder:
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file, not a training folder", hint="another -o")
         best, log = self.path / "best.pt", self.path / "log.jsonl"
-        artifact.reuse(best, self.question, force=force)
-        there = reuse_checkpoint(self.checkpoint, self.question, force=force)
+        artifact.reuse(best, self._asked_of(best, force), force=force)
+        asked = self._asked_of(self.checkpoint, force)
+        there = reuse_checkpoint(self.checkpoint, asked, force=force)
+        if there is not None and asked is not self.question:
+            there = replace(there, complete=False)
         if there is None and not self.checkpoint.exists() and log.exists():
             raise OutputError(f"{log} exists without a checkpoint of avgap", (), "another -o")
         if there is None:
             for stale in filter(Path.exists, (self.checkpoint, best, log)):
                 stale.unlink()
         return there
+
+    def _asked_of(self, path: Path, force: bool) -> Question:
+        """The question of the file at path where this one asks for more of the same; else this one.
+
+        Raises OutputError where there can be no more of it, without force.
+        """
+        there = _question(path)
+        if there is None or not artifact.is_longer(self.question, there, self.grows):
+            return self.question
+        if not self.fixed:
+            return there
+        if force:
+            return self.question
+        raise OutputError(
+            f"{path} cannot go on to more {self.grows}",
+            ["a cosine schedule is laid out over all of them", *compare(there, self.question)],
+            "another -o, or --force to begin again",
+        )
 
     @contextmanager
     def writing(self, *, events: bool = False, done: int = 0) -> Iterator[None]:
@@ -136,19 +178,36 @@ class Folder:
         """best.pt first, so that no kill can lose it."""
         digest = last.content_digest()
         last = replace(last, stamp=replace(last.stamp, digest=digest))
-        score = _score(last.history[-1])
+        score, best = _score(last.history[-1]), self.path / "best.pt"
         if score > self.best:
             self.best = score
-            save_checkpoint(self.path / "best.pt", replace(last, selected=BEST))
+            save_checkpoint(best, replace(last, selected=BEST))
+        elif self._is_behind(best):
+            there = read_checkpoint(best)
+            stamp = replace(there.stamp, parameters=last.stamp.parameters)
+            save_checkpoint(best, replace(there, stamp=stamp))
         save_checkpoint(self.checkpoint, last)
         self._digest = digest
         self.write_log(last.history)
+
+    def _is_behind(self, path: Path) -> bool:
+        """Whether a file answers this question with less asked for."""
+        there = _question(path)
+        return there is not None and artifact.is_longer(self.question, there, self.grows)
 
     def write_log(self, history: list[dict[str, Any]]) -> None:
         """Write log.jsonl, one line per epoch."""
         if distributed.first():
             lines = "".join(json.dumps(record) + "\n" for record in history)
             artifact.write_text(self.path / "log.jsonl", lines)
+
+
+def _question(path: Path) -> Question | None:
+    """The question of a file; None where there is none, or no file of ours."""
+    try:
+        return artifact.read_stamp(path).question if path.exists() else None
+    except AvgapError:  # told by reuse
+        return None
 
 
 def _copied(value: Any) -> Any:

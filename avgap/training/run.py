@@ -54,7 +54,7 @@ class Plan:
     inputs: paths by the names in the question. model, progress, optimizer: what it begins with; of
     the optimizer a state to go on with, None for a fresh one. rounds: each of so many epochs.
     begin: the next round, or the one that was broken off. graph: whether steps may be captured.
-    rows: of the training split, what is trained on, (n,) on the CPU; None: all.
+    rows: of the training split, what is trained on, (n,) on the CPU; None: all. grows: as Folder.
     """
 
     question: Question
@@ -69,6 +69,7 @@ class Plan:
     graph: bool = True
     optimizer: Mapping[str, Any] | None = None
     rows: Tensor | None = None
+    grows: str = "epochs"
 
     @property
     def new_epochs(self) -> int:
@@ -119,8 +120,7 @@ def run(
     started = time.monotonic()
     splits = splits or open_splits(cache_path, running)
     plan = make_plan(splits.cache, splits.device)
-    hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
-    folder = Folder(output, plan.question, plan.description, hints, str(splits.device))
+    folder = folder_of(plan, output, splits.device)
     there = folder.reuse(force=force)
     if there is not None and there.complete:
         folder.write_log(there.history)
@@ -148,6 +148,15 @@ def run(
             train(state, current.method, setup, plan.epochs, save, bar)
     checkpoint = distributed.from_first(lambda: read_checkpoint(folder.checkpoint))
     return Trained(checkpoint, folder.checkpoint, up_to_date=False)
+
+
+def folder_of(plan: Plan, output: Path, device: torch.device) -> Folder:
+    """The training folder of a plan."""
+    hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
+    fixed = plan.settings.lr_schedule == "cosine"
+    return Folder(
+        output, plan.question, plan.description, hints, str(device), plan.grows, fixed=fixed
+    )
 
 
 def open_splits(cache_path: Path, running: Running) -> Splits:

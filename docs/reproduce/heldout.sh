@@ -4,8 +4,8 @@
 #   heldout.sh CACHE OUT [--seeds "0 1 2 3 4"] [--epochs "5 10 20"] [-- OPTIONS OF TRAINING…]
 #
 # CACHE has clips corrupted on purpose (prepare --corrupt). For each length and seed: a crossfit of five
-# folds, its mixtures by both criteria, and the same of one network's own training clips. Continued
-# where it was; heldout.py prints the table.
+# folds, its mixtures by both criteria, and the same of one network's own training clips. Lengths rise:
+# each goes on from a copy of the one before. Continued where it was; heldout.py prints the table.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 usage() { echo "usage: $0 CACHE OUT [--seeds \"0 1\"] [--epochs \"5 10\"] [-- OPTIONS…]" >&2; exit 2; }
@@ -31,9 +31,18 @@ mixtures() { # FOLDER: both criteria on its gaps
 }
 
 for seed in $seeds; do
+    shorter=
     for epochs in $lengths; do
         run=$out/epochs-$epochs/seed-$seed
+        if [ -n "$shorter" ] && [ ! -d "$run" ]; then
+            mkdir -p "$out/epochs-$epochs"
+            rm -rf "$run.copy"
+            cp -R "$shorter" "$run.copy"
+            rm -f "$run.copy"/*/gmm.json "$run.copy"/*/nec.json "$run.copy/in/gaps.h5"
+            mv "$run.copy" "$run"
+        fi
         mkdir -p "$run"
+        shorter=$run
         avgap crossfit "$cache" -o "$run/held" --folds 5 --epochs "$epochs" --seed "$seed" --logits "$@"
         mixtures "$run/held"
         avgap warmup "$cache" -o "$run/in/warmup" --epochs "$epochs" --seed "$seed" "$@"
