@@ -19,6 +19,7 @@ METHODS = {
     "visual-only": "",
     "concat": "",
     "joint": "",
+    "late": "",
     "g-blending": "mode=offline, super_epoch=10, held_out=0.1",
     "ogm-ge": "alpha=0.8, starts=0, ends=50, noise=true, variant=code",
     "greedy": "epsilon=0.01, window=5, starts=1",

@@ -16,6 +16,7 @@ from avgap.methods.dr import Dr
 from avgap.methods.g_blending import GBlending
 from avgap.methods.greedy import Greedy
 from avgap.methods.joint import Joint
+from avgap.methods.late import Late
 from avgap.methods.mla import Mla
 from avgap.methods.mmpareto import MMPareto
 from avgap.methods.ogm_ge import OgmGe
@@ -30,6 +31,7 @@ METHODS: dict[str, type[Method]] = {
     "visual-only": VisualOnly,
     "concat": Concat,
     "joint": Joint,
+    "late": Late,
     "g-blending": GBlending,
     "ogm-ge": OgmGe,
     "greedy": Greedy,
