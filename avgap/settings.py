@@ -383,6 +383,13 @@ class Rounds:
         Literal[2, 3, "auto"],
         Help("Of each round's mixture. 3: one for either side; auto: what the gaps support."),
     ] = 2
+    # Held-out gaps have sharp peaks; docs/results.md says how often the likelihood cuts one in two.
+    criterion: Annotated[
+        Literal["likelihood", "nec"] | None,
+        Help(
+            "Of each round's mixture, as for fitgmm.", none="nec with --posteriors, else likelihood"
+        ),
+    ] = None
 
 
 # The settings of Adaptive that have no meaning where the loss is not Eq. 10.

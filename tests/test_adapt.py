@@ -380,6 +380,9 @@ def test_posteriors_on_the_command_line(work: Path) -> None:
     assert call(*line, "-o", "a").exit_code == 0
     assert read_stamp(Path("a/checkpoint.pt")).hints["posteriors"] == "../g.csv"
     assert "\nup to date: a/checkpoint.pt\n" in call(*line, "-o", "a").stderr
+    assert read_stamp(Path("a/posteriors.json")).parameters["criterion"] == "nec"
+    assert call(*line, "-o", "l", "--criterion", "likelihood").exit_code == 0
+    assert "criterion" not in read_stamp(Path("l/posteriors.json")).parameters
     assert call("fitgmm", "g.csv", "-o", "g.json").exit_code == 0
     # With posteriors a mixture is theirs, and no round.
     assert call(*line, "-o", "b", "--gmm", "g.json", "--loss", "push").exit_code == 0
@@ -516,7 +519,10 @@ def test_the_components_of_every_round_are_those_asked_for(
     parameters = read_stamp(Path("a/checkpoint.pt")).parameters
     assert parameters["fit_components"] == roles
     assert "fit_bootstrap" not in parameters  # no round bootstraps
-    text = fails(2, "adapt", *START, "-o", "b", "--gmm", "run/gmm.json", "--components", components)
+    given = ["adapt", *START, "-o", "b", "--gmm", "run/gmm.json"]
+    text = fails(2, *given, "--criterion", "nec")
+    assert text == "error: --gmm is a mixture already, --criterion fits one: choose one\n"
+    text = fails(2, *given, "--components", components)
     assert text == "error: --gmm is a mixture already, --components fits one: choose one\n"
 
 

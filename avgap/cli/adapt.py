@@ -47,8 +47,9 @@ def adapt(
         raise UsageError(
             "--loss mend decides by held-out scores", hint="--posteriors GAPS, of avgap crossfit"
         )
-    if gmm is not None and given(ctx, "components"):
-        raise UsageError("--gmm is a mixture already, --components fits one: choose one")
+    for name in ("components", "criterion"):
+        if gmm is not None and given(ctx, name):
+            raise UsageError(f"--gmm is a mixture already, --{name} fits one: choose one")
     one_round = gmm is not None and posteriors is None
     if one_round and adaptive.steps != 1 and given(ctx, "steps"):
         raise UsageError(
@@ -60,6 +61,7 @@ def adapt(
     from avgap.adapt import adapt as stage
 
     preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}
+    criterion = rounds.criterion or ("likelihood" if posteriors is None else "nec")
     result = stage(
         cache,
         checkpoint,
@@ -68,7 +70,7 @@ def adapt(
         changes=changes,
         posteriors=posteriors,
         gmm=gmm,
-        fit=Fit(rounds.components),
+        fit=Fit(rounds.components, criterion=criterion),
         running=running,
         force=force,
     )
