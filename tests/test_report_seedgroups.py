@@ -37,8 +37,8 @@ def test_a_group_is_not_named_by_default_rates_nor_twice_by_one_setting(tmp_path
 
 
 def test_weights_by_posteriors_are_a_group_of_their_own_whichever_they_are(tmp_path):
-    def adapted(**inputs):
-        values = {"phase": "adapt", "loss": "adaptive"}
+    def adapted(fit=None, **inputs):
+        values = {"phase": "adapt", "loss": "adaptive", **(fit or {})}
         stamp = Stamp("avgap.checkpoint", "d", inputs, values, {})
         return ComparedRun(
             tmp_path,
@@ -51,4 +51,15 @@ def test_weights_by_posteriors_are_a_group_of_their_own_whichever_they_are(tmp_p
 
     plain, one, other = adapted(), adapted(posteriors="1"), adapted(posteriors="2")
     assert one.settings == other.settings
-    assert group_names([plain, one]) == ["adaptive posteriors=none", "adaptive posteriors=yes"]
+    assert group_names([plain, one]) == ["adaptive", "adaptive posteriors=yes"]
+    # What only the others have goes without saying, unless a name would then be of two groups.
+    nec = adapted({"fit_components": 3, "fit_criterion": "nec"}, posteriors="1")
+    assert group_names([plain, nec]) == [
+        "adaptive",
+        "adaptive fit_components=3 fit_criterion=nec posteriors=yes",
+    ]
+    default = adapted({"fit_components": 2})
+    assert group_names([plain, default, nec])[:2] == [
+        "adaptive fit_components=none fit_criterion=none posteriors=none",
+        "adaptive fit_criterion=none posteriors=none",
+    ]

@@ -69,16 +69,24 @@ def _by_seed(members: list[ComparedRun], twice: list[str]) -> dict[Seed, Compare
 def group_names(members: Sequence[ComparedRun]) -> list[str]:
     """A name for each: its method, then what differs from others of the method, or in training."""
     training = _differing([_trained(member) for member in members if not member.headless])
-    names = []
+    names, whole = [], []
     for member in members:
         alike = [other.settings for other in members if other.method == member.method]
         own = {n: member.settings.get(n) for n in _differing(alike) if _has(member.settings, n)}
         trained = {} if member.headless else _trained(member)
         shown = own | {n: trained[n] for n in training if n in trained and n not in own}
         shown = {name: value for name, value in shown.items() if not _unsaid(name, member.settings)}
-        words = [f"{name.removeprefix('set_')}={_short(v)}" for name, v in shown.items()]
-        names.append(" ".join([member.method, *words]))
-    return names
+        words = {n: f"{n.removeprefix('set_')}={_short(value)}" for n, value in shown.items()}
+        whole.append(" ".join([member.method, *words.values()]))
+        said = [word for n, word in words.items() if not _is_without(n, member.settings)]
+        names.append(" ".join([member.method, *said]))
+    return [whole[i] if names.count(name) > 1 else name for i, name in enumerate(names)]
+
+
+def _is_without(name: str, settings: dict[str, Any]) -> bool:
+    """Whether a member has no such setting of the mixture, which the others' names tell."""
+    plain = name.rpartition(".")[2]
+    return name not in settings and (plain == "posteriors" or plain.startswith("fit_"))
 
 
 def _trained(member: ComparedRun) -> dict[str, Any]:
