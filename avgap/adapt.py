@@ -297,7 +297,7 @@ def _warn(gmm: GmmFile, settings: Adaptive, whose: str = "round") -> None:
         console.warn(
             f"the mixture calls {100 * weight:.0f} % of the training samples imbalanced, and "
             "Eq. 10 switches their classification loss off: accuracy may fall far below plain "
-            "training. Try a longer warm-up (warmup --epochs), --preset best or --weights uniform"
+            "training. Try a longer warm-up (warmup --epochs), --preset kept or --weights uniform"
         )
 
 

@@ -185,7 +185,7 @@ def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
     run(cache, start, tmp_path / "a", tmp_path / "gmm.json", epochs=1)
     text = capsys.readouterr().err
     assert "warning: the mixture calls 70 % of the training samples imbalanced" in text
-    assert "Try a longer warm-up (warmup --epochs), --preset best or --weights uniform" in text
+    assert "Try a longer warm-up (warmup --epochs), --preset kept or --weights uniform" in text
     run(cache, start, tmp_path / "b", tmp_path / "gmm.json", epochs=1, weights="uniform")
     run(cache, start, tmp_path / "c", tmp_path / "gmm.json", epochs=1, keep_unimodal=True)
     assert "calls 70 %" not in capsys.readouterr().err
@@ -489,21 +489,21 @@ def test_a_round_with_two_groups_is_weighted_whatever_is_asked_for_the_others(
 
 
 def test_presets_name_settings_and_the_paper_is_the_default() -> None:
-    assert set(PRESETS) == {"paper", "best"}
+    assert set(PRESETS) == {"paper", "kept"}
     assert Adaptive(**PRESETS["paper"]) == Adaptive()
-    assert Adaptive(**PRESETS["best"]) == Adaptive(gamma=0.1, pull="weaker", keep_unimodal=True)
+    assert Adaptive(**PRESETS["kept"]) == Adaptive(gamma=0.1, pull="weaker", keep_unimodal=True)
 
 
 def test_a_preset_is_recorded_as_the_settings_that_it_stands_for(work: Path) -> None:
     line = ["adapt", *START, "--steps", "1", "--epochs", "1"]
-    assert call(*line, "-o", "best", "--preset", "best").exit_code == 0
+    assert call(*line, "-o", "best", "--preset", "kept").exit_code == 0
     parameters = read_stamp(Path("best/checkpoint.pt")).parameters
     assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", True)
     assert parameters["gamma"] == 0.1
     assert "preset" not in parameters
     same = call(*line, "-o", "best", "--pull", "weaker", "--keep-unimodal", "--gamma", "0.1")
     assert same.stderr.startswith("up to date: best/checkpoint.pt\n")
-    assert call(*line, "-o", "less", "--preset", "best", "--no-keep-unimodal").exit_code == 0
+    assert call(*line, "-o", "less", "--preset", "kept", "--no-keep-unimodal").exit_code == 0
     parameters = read_stamp(Path("less/checkpoint.pt")).parameters
     assert (parameters["pull"], parameters["keep_unimodal"]) == ("weaker", False)
 
@@ -528,7 +528,7 @@ def test_the_components_of_every_round_are_those_asked_for(
 
 def test_a_control_has_none_of_the_settings_of_equation_10(work: Path) -> None:
     text = fails(
-        2, "adapt", *START, "-o", "a", "--loss", "fused", "--beta", "2", "--preset", "best"
+        2, "adapt", *START, "-o", "a", "--loss", "fused", "--beta", "2", "--preset", "kept"
     )
     assert text == "error: --loss fused has no --preset, --beta\n  try: --loss adaptive\n"
 

@@ -338,7 +338,7 @@ def test_what_was_measured_on_another_cache_stands_apart(out, tmp_path):
 
 def test_an_adapted_run_counts_once_with_its_warm_up(out, tmp_path):
     cache = make_cache(tmp_path / "cache.h5")
-    for name, options in (("adaptive", []), ("best", ["--preset", "best"])):
+    for name, options in (("adaptive", []), ("best", ["--preset", "kept"])):
         run = tmp_path / "runs" / name
         words = ["--epochs", "2", "--seed", "3", "--log-test", *SMALL]
         assert call("warmup", cache, "-o", run / "warmup", *words).exit_code == 0

@@ -36,7 +36,7 @@ def adapt(
 
     \b
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
-    avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/best --preset best
+    avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/kept --preset kept
     avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/held-out --posteriors folds/gaps.h5
     """
     console.setup(quiet=quiet)

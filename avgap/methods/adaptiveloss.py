@@ -22,7 +22,7 @@ class AdaptiveLoss(nn.Module):
 
     mixture: of the gaps of the first minus the second modality, or the path of a gmm.json. Assign
     a new one to `mixture` before every round. The others are the settings of `avgap adapt`, with
-    the same defaults; `**avgap.settings.PRESETS["best"]` is its `--preset best`. Raises InputError:
+    the same defaults; `**avgap.settings.PRESETS["kept"]` is its `--preset kept`. Raises InputError:
     a gmm.json that cannot be used; UsageError: unknown weights or pull.
     """
 

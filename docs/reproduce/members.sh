@@ -2,12 +2,12 @@
 # What held-out gaps are good for: plain training (joint), late fusion (late) and the sound or the
 # frames alone (audio, visual), beside the losses of `adapt --loss` weighed by held-out posteriors
 # (abstain, push, spare, distill, mend), the paper's loss weighed so (held-out), as published
-# (adaptive) and with --preset best (best).
+# (adaptive) and with --preset kept (kept).
 # Each seed's folds are trained for FOLDEPOCHS epochs, 5 if it is not set, in OUT-folds.
 # How to call it: runs.sh, such as --lengths "2 1 18".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-names="joint late audio visual abstain push spare distill mend held-out adaptive best"
+names="joint late audio visual abstain push spare distill mend held-out adaptive kept"
 . "$here/runs.sh"
 
 held_out() { # SEED: its folds, their gaps and mixture
@@ -21,7 +21,7 @@ run() { # NAME SEED FOLDER
     joint | late) from_scratch "$1" "$2" "$3"; return ;;
     audio | visual) from_scratch "$1-only" "$2" "$3"; return ;;
     adaptive) adapted "$2" "$3" ""; return ;;
-    best) adapted "$2" "$3" "" --preset best; return ;;
+    kept) adapted "$2" "$3" "" --preset kept; return ;;
     held-out) loss=adaptive ;;
     *) loss=$1 ;;
     esac
