@@ -159,7 +159,8 @@ def test_the_demo_prints_one_object_with_json_whatever_its_commands_print(work, 
     lines = [RESULTS["fitgmm"], RESULTS["report"], RESULTS["report of runs"]]
     monkeypatch.setattr("avgap.demo.command_lines", lambda folder: lines)
     shown = call("demo", "-o", "new", "--json")
-    assert json.loads(shown.stdout) == {"report": "new/report.html"}
+    pages = {"comparison": "new/comparison.html", "report": "new/report.html"}
+    assert json.loads(shown.stdout) == pages
     assert "$ avgap fitgmm run/gaps.h5 -o new.json --plot new.svg\n" in shown.stderr
     quiet = call("demo", "-o", "new", "--json", "-q").stderr.splitlines()
     assert all(line.startswith("warning: ") for line in quiet)  # those are told all the same

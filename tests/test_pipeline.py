@@ -71,15 +71,25 @@ def test_the_demo_finds_the_spoiled_clips_and_ends_with_its_page(tmp_path: Path)
     shown = json.loads(ok("demo", "-o", folder, "--json").splitlines()[-1])
     assert Path(shown["report"]).exists()
     run = folder / "run"
-    table = read_gaps(run / "gaps.h5")
-    mixture = read_mixture(run / "gmm.json").mixture
+    table = read_gaps(run / "crossfit" / "gaps.h5")
+    assert table.held_out
+    fitted = read_mixture(run / "crossfit" / "gmm.json")
+    mixture = fitted.mixture
     truth = np.array(open_cache(folder / "cache.h5").meta("train")["corrupt"]) != ""
     assert 0.19 < truth.mean() < 0.21
-    assert roc_auc_score(truth, mixture.posterior(table.gap)) > 0.9
+    assert roc_auc_score(truth, mixture.posterior(table.gap)) > 0.95
+    assert fitted.diagnostics["supported"]
     # Spoiled pictures leave the sound in the lead.
     assert mixture.dominant == "audio"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "ROC AUC" in page
+    beside = Path(shown["comparison"]).read_text(encoding="utf-8")
+    names = (
+        "adaptive",
+        "adaptive loss=joint",
+        "adaptive loss=mend fit_criterion=nec posteriors=yes",
+    )
+    assert all(f">{name}<" in beside for name in names)
     metrics = json.loads((run / "warmup" / "metrics.json").read_text())["metrics"]
     assert metrics["fused"]["accuracy"] > 0.9
 
