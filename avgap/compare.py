@@ -10,18 +10,21 @@ from avgap import artifact
 from avgap.errors import InputError, UsageError
 from avgap.report.compared import ComparedRun, find_runs
 from avgap.report.comparison import Comparison, panel_of
-from avgap.report.seedgroups import group_by_settings
+from avgap.report.seedgroups import by_folder, folder_name, group_by_settings
 from avgap.text import nearest
 
 
 def compare(
-    paths: Sequence[Path], reference: str | None = None, cache: Path | None = None
+    paths: Sequence[Path],
+    reference: str | None = None,
+    cache: Path | None = None,
+    names: str = "settings",
 ) -> Comparison:
     """Compare every whole run under the folders; those of other caches or splits apart.
 
-    reference: a group's name, by default the first. cache: where it lies, if it has moved; of it
-    only the data set's name is told. Raises InputError: nothing to compare, no cache; UsageError:
-    an unknown reference.
+    reference: a group's name, or its folder's, by default the first. cache: where it lies, if it
+    has moved; of it only the data set's name is told. names: settings, or folder. Raises
+    InputError: nothing to compare, no cache; UsageError: an unknown reference.
     """
     known = {} if cache is None else _name_of(artifact.read_stamp(cache))
     search = find_runs(paths)
@@ -29,12 +32,18 @@ def compare(
     left_out, notes = search.left_out + twice, list(search.notes)
     if not found:
         raise InputError("there are no whole trainings with metrics to compare", left_out[:10])
-    names = [group.name for groups in found.values() for group in groups]
-    if reference is not None and reference not in names:
-        like = nearest(reference, names)
+    folders = {group.name: folder_name(group) for groups in found.values() for group in groups}
+    if names == "folder":
+        found = {key: by_folder(groups) for key, groups in found.items()}
+        folders = {group.name: group.name for groups in found.values() for group in groups}
+    if reference is not None and reference not in folders:
+        of_folder = [name for name, folder in folders.items() if folder == reference]
+        reference = of_folder[0] if len(of_folder) == 1 else reference
+    if reference is not None and reference not in folders:
+        like = nearest(reference, [*folders, *folders.values()])
         raise UsageError(
             f"--reference {reference}: no such group",
-            [f"there are: {', '.join(dict.fromkeys(names))}"],
+            [f"there are: {', '.join(folders)}"],
             f"--reference {shlex.quote(like)}" if like else None,
         )
     panels = []

@@ -11,18 +11,18 @@ prepare demo {0}/media -o {0}/cache.h5 --frames 4 --frame-size 32 --audio-recipe
 crossfit {0}/cache.h5 -o {0}/run/crossfit --folds 3 --epochs 5 --logits {training}
 fitgmm {0}/run/crossfit/gaps.h5 -o {0}/run/crossfit/gmm.json --criterion nec
 warmup {0}/cache.h5 -o {0}/run/warmup --epochs 5 {training}
-adapt {from} -o {0}/run/adapt {rounds} --loss mend --posteriors {0}/run/crossfit/gaps.h5
+adapt {from} -o {0}/run/mend {rounds} --loss mend --posteriors {0}/run/crossfit/gaps.h5
 adapt {from} -o {0}/others/plain {rounds} --loss joint
 adapt {from} -o {0}/others/paper {rounds} --preset paper
 evaluate {from} -o {0}/run/warmup/metrics.json
-evaluate {0}/cache.h5 --checkpoint {0}/run/adapt/checkpoint.pt -o {0}/run/adapt/metrics.json
-evaluate {0}/cache.h5 --checkpoint {0}/run/adapt/best.pt -o {0}/run/adapt/metrics-best.json
-    --save-predictions {0}/run/adapt/predictions-best.h5
+evaluate {0}/cache.h5 --checkpoint {0}/run/mend/checkpoint.pt -o {0}/run/mend/metrics.json
+evaluate {0}/cache.h5 --checkpoint {0}/run/mend/best.pt -o {0}/run/mend/metrics-best.json
+    --save-predictions {0}/run/mend/predictions-best.h5
 evaluate {0}/cache.h5 --checkpoint {0}/others/plain/best.pt -o {0}/others/plain/metrics-best.json
     --save-predictions {0}/others/plain/predictions-best.h5
 evaluate {0}/cache.h5 --checkpoint {0}/others/paper/best.pt -o {0}/others/paper/metrics-best.json
     --save-predictions {0}/others/paper/predictions-best.h5
-compare {0}/run {0}/others --reference "adaptive loss=joint" -o {0}/comparison.html
+compare {0}/run {0}/others --names folder --reference plain -o {0}/comparison.html
 report {0}/run -o {0}/report.html
 """
 _WORDS = {

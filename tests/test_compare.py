@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import torch
 from calling import SMALL, call, fails
@@ -19,8 +20,9 @@ from runs import make_crossfit
 
 from avgap.artifact.gaps import read_gaps, write_gaps
 from avgap.compare import compare
-from avgap.report.comparison import lead
+from avgap.report.comparison import Panel, lead, verdict
 from avgap.report.runfolder import several_runs
+from avgap.report.seedgroups import Pairs
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +48,17 @@ def out(trained, tmp_path):
 
 
 def test_seeds_are_grouped_and_every_rule_has_a_column(out):
-    results, intervals, rules, against, mcnemar, cost = compare([out]).tables
-    assert [row[:2] for row in results.rows] == [["concat", "2"], ["ogm-ge", "2"]]
+    results, intervals, rules, against, mcnemar, cost, settings = compare([out]).tables
+    assert sorted(row[:2] for row in results.rows) == [["concat", "2"], ["ogm-ge", "2"]]
+    order = [row[0] for row in results.rows]  # one for all tables, the best first
+    assert float(results.rows[0][2].split()[0]) >= float(results.rows[1][2].split()[0])
+    for table in (intervals, rules, cost, settings):
+        assert [row[0] for row in table.rows] == order
+    assert settings.rows[0][1:6] == ["1", "small", "adam", "0.003", "32"]
     assert all("±" in row[2] for row in results.rows)
     # One epoch: the best on validation, on test and the last are the same.
     assert all(row[2] == row[3] == row[4] for row in rules.rows)
     assert against.rows[0][:2] == ["ogm-ge", "2"]
-    assert [row[0] for row in intervals.rows] == ["concat", "ogm-ge"]
     assert mcnemar.columns == ("group", "seed 0", "seed 1")
     assert [len(row) for row in cost.rows] == [3, 3]
 
@@ -60,6 +66,36 @@ def test_seeds_are_grouped_and_every_rule_has_a_column(out):
 def test_the_reference_can_be_chosen_and_a_wrong_one_is_told(out):
     assert compare([out], "ogm-ge").tables[3].rows[0][0] == "concat"
     assert "no such group" in fails(2, "compare", out, "--reference", "ogm")
+
+
+def test_groups_may_be_called_by_their_folders(out, tmp_path):
+    (out / "concat").rename(out / "plain ones")
+    assert compare([out], "plain ones").panels[0].reference == "concat"
+    (panel,) = compare([out], "plain ones", names="folder").panels
+    assert panel.reference == "plain ones"
+    assert {group.name for group in panel.groups} == {"plain ones", "ogm-ge"}
+    shown = call("compare", out, "--names", "folder", "--reference", "plain ones")
+    assert "Against plain ones" in shown.stdout
+
+
+def test_the_words_say_whether_a_difference_is_one():
+    def panel(*changes, seeds=2):
+        found = [
+            Pairs(name, [(n,) for n in range(seeds)], right, np.zeros_like(right))
+            for name, right in changes
+        ]
+        return Panel("p", [], [], [], "plain", found)
+
+    always, never = np.ones((2, 50), bool), np.zeros((2, 50), bool)
+    assert verdict(panel(("up", always), ("same", never))) == [
+        "Above plain: up.",
+        "Below plain: none.",
+        "Of 1 no difference is seen: the 95 % interval holds 0.",
+        "Of 2 such intervals about 0.1 miss 0 by chance.",
+    ]
+    (alone,) = verdict(panel(("up", always[:1]), seeds=1))
+    assert alone.startswith("With one seed nothing is known of others")
+    assert verdict(Panel("p", [], [], [], "plain", [])) == []
 
 
 def test_what_is_not_done_is_named_and_not_counted(out):
@@ -228,7 +264,9 @@ def test_a_seed_without_its_pair_or_predictions_is_told(out):
     for name in ("metrics", "metrics-best"):  # after one epoch the best is the last
         (out / "ogm-ge" / "seed-0" / f"{name}.h5").unlink()
     found = compare([out])
-    assert [table.name for table in found.tables] == ["results", "intervals", "rules", "cost"]
+    assert [table.name for table in found.tables] == [
+        *("results", "intervals", "rules", "cost", "provenance")
+    ]
     unpredicted, unpaired = found.notes
     assert "ogm-ge, seed 0: no predictions of best.pt" in unpredicted
     assert unpaired == "ogm-ge, seed 1: no such seed of concat"
@@ -249,7 +287,7 @@ def test_without_validation_there_is_no_best_epoch_which_is_told(out):
         (out / method / "seed-0" / "baseline" / "best.pt").unlink()
         shutil.rmtree(out / method / "seed-1")
     found = compare([out])
-    assert [table.name for table in found.tables] == ["results", "rules", "cost"]
+    assert [table.name for table in found.tables] == ["results", "rules", "cost", "provenance"]
     assert all("no best.pt, which there is with validation alone" in note for note in found.notes)
     assert len(found.notes) == 2
 
@@ -372,7 +410,7 @@ def test_the_tables_of_the_results_page_are_the_reports_side_by_side(out, tmp_pa
     line = [sys.executable, str(script), "methods", str(tmp_path / "report.json")]
     printed = subprocess.run(line, capture_output=True, text=True, check=True, encoding="utf-8")
     head, _, *rows = ([*map(str.strip, r.split("|")[1:-1])] for r in printed.stdout.splitlines())
-    results, _, rules, against, _, _ = compare([out], "concat").tables
+    results, _, rules, against, *_ = compare([out], "concat").tables
     assert head[9] == "against concat"
     accuracies = [float(row[3].split()[0]) for row in rows]
     assert accuracies == sorted(accuracies, reverse=True)

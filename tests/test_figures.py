@@ -203,14 +203,16 @@ def test_drawing_leaves_matplotlibs_settings_alone(tmp_path):
     assert dict(mpl.rcParams) == before
 
 
-def test_the_accuracies_stand_in_order_of_the_fused_mean():
+def test_the_accuracies_stand_in_the_order_given_and_the_reference_is_bold():
     groups = {
-        "worse": {"fused": [0.5, 0.7], "audio": [0.4, 0.4], "visual": [0.2, 0.2]},
         "better": {"fused": [0.8], "audio": [0.3], "visual": [0.1]},
+        "worse": {"fused": [0.5, 0.7], "audio": [0.4, 0.4], "visual": [0.2, 0.2]},
         "unmeasured": {"fused": [], "audio": [], "visual": []},
     }
-    (axes,) = figures.accuracies(groups).axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["better", "worse", "unmeasured"]
+    (axes,) = figures.accuracies(groups, "worse").axes
+    labels = axes.get_yticklabels()
+    assert [t.get_text() for t in labels] == ["better", "worse", "unmeasured"]
+    assert [t.get_fontweight() == "bold" for t in labels] == [False, True, False]
     np.testing.assert_allclose(lines_of(axes)["fused"].get_xdata(), [80, 60, np.nan])
 
 
@@ -218,8 +220,23 @@ def test_a_difference_is_grey_where_its_interval_holds_nought():
     changes = [figures.Change("a", 0.1, 0.05, 0.15), figures.Change("b", 0.2, -0.1, 0.5)]
     changes += [figures.Change("c", -0.2, -0.3, -0.1)]
     (axes,) = figures.differences(changes, "concat").axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["b", "a", "c"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b", "c"]
     bars = [line for line in axes.lines if len(line.get_xdata()) == 2][:3]
     assert [bar.get_color() for bar in bars] == [
-        figures.COLOURS[name] for name in ("balanced", "fused", "imbalanced")
+        figures.COLOURS[name] for name in ("fused", "balanced", "imbalanced")
     ]
+
+
+def test_long_names_are_wrapped_and_every_word_of_a_figure_lies_within_it():
+    name = (
+        "adaptive loss=mend fit_criterion=nec posteriors=yes pull=weaker keep_unimodal=yes gamma=1"
+    )
+    figure = figures.differences([figures.Change(name, 0.1, 0.05, 0.15)], name)
+    (label,) = figure.axes[0].get_yticklabels()
+    lines = label.get_text().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 26
+    figure.canvas.draw()
+    for text in (label, figure.axes[0].xaxis.label, figure.axes[0].title):
+        box = text.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width

@@ -12,6 +12,7 @@ def compare(
     output: options.ReportOutput = None,
     format: options.ReportFormat = None,
     reference: options.Reference = None,
+    names: options.Names = "settings",
     cache: options.CacheHint = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -31,12 +32,13 @@ def compare(
     from avgap.compare import compare
     from avgap.report.comparison import document
 
-    found = compare(runs, reference, cache)
+    found = compare(runs, reference, cache, names)
     for line in found.left_out:
         console.warn(f"left out: {line}")
     for line in found.notes:
         console.warn(line)
     given = {"--reference": reference, "--format": format, "--cache": cache}
+    given |= {} if names == "settings" else {"--names": names}
     made_by = line_of("compare", runs, output, given)
     whole = document(found, made_by)
     give(whole, found.as_dict(), output, kind, "comparison.html", as_json=as_json)

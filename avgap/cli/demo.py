@@ -38,9 +38,9 @@ def demo(
             avgap.main([*line, *(["--quiet"] if quiet else [])], standalone_mode=False)
     console.setup(quiet=quiet)
     console.notice(
-        "compared are, after the same warm-up, the paper's loss (adaptive), plain training "
-        "(loss=joint), and a loss by which the weaker modality abstains where held-out gaps say "
-        "that it knows nothing (loss=mend); docs/results.md has the same on real data"
+        "compared are, after the same warm-up, the paper's loss (paper), plain training "
+        "(plain), and a loss by which the weaker modality abstains where held-out gaps say "
+        "that it knows nothing (mend); docs/results.md has the same on real data"
     )
     pages = {name: str(output / f"{name}.html") for name in ("comparison", "report")}
     words = "\n".join(f"{name}: {page}" for name, page in pages.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NAME = 52  # letters of a group's name that are drawn
+_NAME, _LINES = 26, 3  # letters of a line of a group's name, and lines, that are drawn
 
 
 class Change(NamedTuple):
@@ -25,14 +26,17 @@ class Change(NamedTuple):
     high: float
 
 
-def accuracies(groups: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Accuracy of every seed by group and modality, small, and its mean, large; best fused on top.
+def accuracies(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], reference: str | None = None
+) -> Figure:
+    """Accuracy of every seed by group and modality, small, and its mean, large; in their order.
 
-    groups: name → modality (fused, audio, visual) → accuracies of the seeds in [0, 1].
+    groups: name → modality (fused, audio, visual) → accuracies of the seeds in [0, 1]. reference:
+    the one that is marked.
     """
-    order = sorted(groups, key=lambda name: -_mean(groups[name].get("fused", ())))
+    order = list(groups)
     with style():
-        figure = blank(8, 1.1 + 0.3 * max(len(order), 3))
+        figure = blank(8, 1.1 + _height(order))
         axes = figure.subplots()
         rows = np.arange(len(order))
         for modality, colour in (("audio", 1), ("visual", 2), ("fused", 3)):
@@ -46,32 +50,45 @@ def accuracies(groups: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
                 axes.plot(values, [row] * len(values), markersize=3, alpha=0.4, **drawn)
             means = [100 * _mean(groups[name].get(modality, ())) for name in order]
             axes.plot(means, rows, markersize=7, label=modality, zorder=2 + colour, **drawn)
-        _name_rows(axes, order)
+        _name_rows(axes, order, reference)
         axes.set_xlabel("accuracy, %: small each seed, large their mean")
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         return figure
 
 
 def differences(changes: Sequence[Change], reference: str) -> Figure:
-    """Difference in fused accuracy from the reference, with 95 % intervals; the best on top."""
-    order = sorted(changes, key=lambda change: -change.value)
+    """Difference in fused accuracy from the reference, with 95 % intervals; in their order.
+
+    Green above, red below, grey where the interval holds 0.
+    """
+    names = [change.name for change in changes]
     with style():
-        figure = blank(8, 1.0 + 0.3 * max(len(order), 3))
+        figure = blank(8, 1.0 + _height(names))
         axes = figure.subplots()
-        for row, change in enumerate(order):
+        for row, change in enumerate(changes):
             sure = "fused" if change.low > 0 else "imbalanced" if change.high < 0 else "balanced"
             colour = COLOURS[sure]
             axes.plot([100 * change.low, 100 * change.high], [row, row], color=colour, linewidth=2)
             axes.plot(100 * change.value, row, "D", color=colour, markersize=6)
         axes.axvline(0, color=INK, linewidth=0.8)
-        _name_rows(axes, [change.name for change in order])
-        axes.set_xlabel("percentage points of fused accuracy; grey: the interval holds 0")
-        axes.set_title(f"against {_short(reference)}", parse_math=False, loc="left")
+        _name_rows(axes, names)
+        axes.set_xlabel("fused accuracy, percentage points")
+        whose = textwrap.shorten(reference, 2 * _NAME, placeholder=" …")
+        axes.set_title(f"against {whose}", parse_math=False, loc="left")
         return figure
 
 
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+def _height(names: Sequence[str]) -> float:
+    """Of the rows with these names, in inches."""
+    return max(0.9, sum(0.15 + 0.15 * (1 + _short(name).count("\n")) for name in names))
+
+
+def _name_rows(axes: Axes, names: Sequence[str], reference: str | None = None) -> None:
     axes.set_yticks(np.arange(len(names)), [_short(name) for name in names], parse_math=False)
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_linespacing(1.0)
+        if name == reference:
+            label.set_fontweight("bold")
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.patch.set_alpha(0)
     axes.grid(axis="both", color=INK, alpha=0.12, linewidth=0.5)
@@ -83,4 +100,5 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+    """A name in a few short lines."""
+    return "\n".join(textwrap.wrap(name, _NAME, max_lines=_LINES, placeholder=" …"))

@@ -8,7 +8,16 @@ from avgap import figures
 from avgap.report.compared import BEST
 from avgap.report.document import Document, Graph, Section, inline
 from avgap.report.seedgroups import Pairs, SeedGroup, pairs
-from avgap.report.seedtables import cost, differences, intervals, results, rules, tests, tidy
+from avgap.report.seedtables import (
+    cost,
+    differences,
+    intervals,
+    provenance,
+    results,
+    rules,
+    tests,
+    tidy,
+)
 from avgap.report.tables import Table, percent
 from avgap.settings import MODALITIES
 
@@ -74,7 +83,8 @@ class Comparison:
 def panel_of(
     name: str, groups: list[SeedGroup], reference: SeedGroup, dataset: str
 ) -> tuple[Panel, list[str]]:
-    """Groups with their tables against a reference; and what could not be paired with it."""
+    """Groups, the best first, with their tables against a reference; and what is not paired."""
+    groups = sorted(groups, key=lambda group: _rank(group, reference))
     found, unpaired = pairs(groups, reference)
     tables = [
         results(groups, name),
@@ -83,10 +93,18 @@ def panel_of(
         differences(found, reference.name, name),
         tests(found, reference.name, name),
         cost(groups, name),
+        provenance(groups, name),
     ]
     shown = [table for table in tables if table.rows]
     rows = [tidy(group, run, dataset) for group in groups for run in group.runs.values()]
     return Panel(name, groups, shown, rows, reference.name, found), unpaired
+
+
+def _rank(group: SeedGroup, reference: SeedGroup) -> tuple[float, bool]:
+    """By the mean fused accuracy, best on validation; of equal ones the reference first."""
+    measured = [run.metric(BEST, "fused", "accuracy") for run in group.runs.values()]
+    values = [value for value in measured if value is not None]
+    return (-sum(values) / len(values) if values else 0.0, group is not reference)
 
 
 def document(found: Comparison, made_by: str = "") -> Document:
@@ -106,7 +124,9 @@ def document(found: Comparison, made_by: str = "") -> Document:
 
 def _section(key: str, panel: Panel) -> Section:
     every = panel.tables
-    return Section(key, panel.name, [lead(panel)], every, every, every, _graphs(panel))
+    return Section(
+        key, panel.name, [lead(panel), *verdict(panel)], every, every, every, _graphs(panel)
+    )
 
 
 def _parts(section: Section) -> dict[str, object]:
@@ -127,8 +147,7 @@ def lead(panel: Panel) -> str:
     words = f"{count:,} trainings in {len(panel.groups):,} groups."
     if not means:
         return words
-    # Of equal ones the reference, which no other is above.
-    best = max(means, key=lambda name: (means[name], name == panel.reference))
+    best = max(means, key=lambda name: means[name])  # of equal ones the first: the reference
 
     def told(name: str) -> str:
         n = len(fused[name])
@@ -140,14 +159,42 @@ def lead(panel: Panel) -> str:
     return f"{words}; the reference {panel.reference}: {told(panel.reference)}."
 
 
+def verdict(panel: Panel) -> list[str]:
+    """Which groups differ from the reference, by the interval over seeds and samples."""
+    several = [pair for pair in panel.pairs if len(pair.seeds) > 1]
+    if not panel.pairs:
+        return []
+    if not several:
+        return [
+            f"With one seed nothing is known of others: no group can be called better or worse "
+            f"than {panel.reference} (--seed 1, 2 …)."
+        ]
+    above = [pair.name for pair in several if pair.over_both.low > 0]
+    below = [pair.name for pair in several if pair.over_both.high < 0]
+    found = [
+        f"{word} {panel.reference}: {', '.join(names) or 'none'}."
+        for word, names in (("Above", above), ("Below", below))
+    ]
+    rest = len(several) - len(above) - len(below)
+    if rest:
+        found.append(f"Of {rest:,} no difference is seen: the 95 % interval holds 0.")
+    if len(several) > 1:
+        chance = 0.05 * len(several)
+        found.append(f"Of {len(several):,} such intervals about {chance:.1f} miss 0 by chance.")
+    return found
+
+
 def _graphs(panel: Panel) -> list[Graph]:
     """The figures of a panel. Nothing is drawn yet."""
     title = f"Accuracy of every group, best on validation ({panel.name})"
-    found = [Graph("accuracies", title, lambda: figures.accuracies(panel.accuracies()))]
+    found = [
+        Graph("accuracies", title, lambda: figures.accuracies(panel.accuracies(), panel.reference))
+    ]
     if panel.pairs:
         changes = [figures.Change(pair.name, *pair.over_both) for pair in panel.pairs]
         title = (
-            f"Fused accuracy against {panel.reference}, with 95 % intervals over seeds and samples"
+            f"Fused accuracy against {panel.reference}, with 95 % intervals over seeds and "
+            "samples; grey: the interval holds 0"
         )
         found.append(
             Graph("differences", title, lambda: figures.differences(changes, panel.reference))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 # Not the same in every method by nature: how it is trained, and for how long.
 _OWN = ("epochs", "loss", "method", "steps")
+# What a folder on the way to a run may be called besides.
+_TRAININGS = ("warmup", "adapt", "baseline")
+_SEED = re.compile(r"seed[-_]?\d+")
 _DEFAULTS = {
     **defaults.parameters(defaults.Training()),
     **defaults.parameters(defaults.Adaptive()),
@@ -64,6 +69,27 @@ def _by_seed(members: list[ComparedRun], twice: list[str]) -> dict[Seed, Compare
         if first is not run:
             twice.append(f"{run.path}: settings and seed of {first.path}")
     return dict(sorted(by_seed.items()))
+
+
+def folder_name(group: SeedGroup) -> str:
+    """The folder that the runs of a group share: without those of seeds and trainings."""
+    names = dict.fromkeys(_folder(run.path) for run in group.runs.values())
+    return " / ".join(names)
+
+
+def _folder(path: Path) -> str:
+    parts = path.resolve().parts
+    own = [part for part in parts if part not in _TRAININGS and not _SEED.fullmatch(part)]
+    return own[-1] if own else path.name
+
+
+def by_folder(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
+    """The same groups by their folders' names; where several would share one, by their own."""
+    names = [folder_name(group) for group in groups]
+    return [
+        replace(group, name=name) if names.count(name) == 1 else group
+        for group, name in zip(groups, names, strict=True)
+    ]
 
 
 def group_names(members: Sequence[ComparedRun]) -> list[str]:

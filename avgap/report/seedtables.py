@@ -139,6 +139,31 @@ def tests(found: Sequence[Pairs], reference: str, of: str) -> Table:
     return Table("mcnemar", title, ("group", *map(seed_name, seeds)), rows)
 
 
+_PROVENANCE = ("audio_encoder", "visual_encoder", "optimizer", "lr", "batch_size", "lr_schedule")
+
+
+def provenance(groups: Sequence[SeedGroup], of: str) -> Table:
+    """What each group was trained with: epochs of all its trainings, settings, cache, versions."""
+    rows = []
+    for group in groups:
+        runs = list(group.runs.values())
+        first, last = runs[0].chain[0].parameters, runs[0].chain[-1]
+        epochs = " + ".join(str(len(training.history)) for training in runs[0].chain)
+        versions = {
+            str(t.last.stamp.provenance.get("avgap", NOTHING)) for r in runs for t in r.chain
+        }
+        values = {**first, **last.parameters}
+        audio, visual, *rest = (values.get(name) for name in _PROVENANCE)
+        encoder = audio if audio == visual else f"{audio}, {visual}"
+        rows.append([
+            group.name, epochs, str(encoder or NOTHING),
+            *(NOTHING if value is None else f"{value}" for value in rest),
+            last.last.stamp.inputs.get("cache", NOTHING)[:8], ", ".join(sorted(versions)),
+        ])  # fmt: skip
+    columns = ("group", "epochs", "encoder", "optimizer", "rate", "batch", "schedule")
+    return Table("provenance", f"Settings ({of})", (*columns, "cache", "avgap"), rows)
+
+
 def tidy(group: SeedGroup, run: ComparedRun, dataset: str) -> dict[str, object]:
     """One run as one row: its group, seeds, place and every number of the tables."""
     row: dict[str, object] = {

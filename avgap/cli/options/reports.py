@@ -41,9 +41,13 @@ Reference = Annotated[
     Option(
         "--reference",
         metavar="GROUP",
-        help="The group that others are compared with; default: the first.",
+        help="The group, or its folder, that others are compared with; default: the first.",
         show_default=False,
     ),
+]
+Names = Annotated[
+    Literal["settings", "folder"],
+    Option("--names", help="How groups are called: by the settings that differ, or their folder."),
 ]
 TrajectoriesFile = Annotated[
     Path | None,
