@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from runs import WARMUP, gaps_of, make_crossfit, make_run, write_table
 
 from avgap.fitgmm import fitgmm
 from avgap.report import read_views
-from avgap.report.words import verdict, warnings
+from avgap.report.words import lead, verdict, warnings
 
 
 @pytest.fixture
@@ -30,18 +32,26 @@ def without_groups(folder, cache, seed, rounds=(1, 2)):
         fitgmm(place / "gaps.h5", place / "gmm.json", force=True)
 
 
-def test_whose_clips_and_plain_numbers_come_before_the_mixture(run):
+def test_accuracy_whose_clips_and_plain_numbers_come_before_the_mixture(run):
     view, _ = told(run)
     lines = verdict(view)
-    assert lines[:3] == [
+    assert lines[:3] == lead(view)
+    assert lines[0].startswith(
+        "Adaptive training took the fused accuracy on the test split from 60.0 % to 70.0 %, better;"
+    )
+    assert lines[1] == (
+        "In sample, of 60 samples the mean gap is +0.17, and |gap| is above 0.5 in 25 %; the audio "
+        "leads in 40, the visual in 20."
+    )
+    assert lines[2].startswith("After warm-up, 25 % of the 60 samples are imbalanced")
+    assert lines[3].startswith("These clips are known by heart (100.0 % right)")
+    assert lines[4:6] == [
         "These gaps are in-sample: measured on clips the network has trained on.",
-        "Of 60 samples the mean gap is +0.17, and |gap| is above 0.5 in 25 %; the audio leads in "
-        "40, the visual in 20.",
         "Right on them: fused 100.0 %, audio 100.0 %, visual 0.0 %.",
     ]
-    assert lines[3].startswith("These clips are known by heart (100.0 % right)")
-    assert lines[4].startswith("After warm-up, 25 % of the 60 samples are imbalanced")
     assert warnings(view) == [lines[3][0].lower() + lines[3][1:-1]]
+    alone = replace(view, run=replace(view.run, metrics={"warmup": view.before}))
+    assert lead(alone)[0].startswith("Accuracy on the test split: fused 60.0 %; audio ")
 
 
 def test_gaps_without_groups_announce_no_share(run, cache):
@@ -81,8 +91,6 @@ def test_a_weaker_modality_that_helps_is_told_too(tmp_path, cache):
 
 
 def test_in_sample_gaps_cannot_tell_whether_imbalance_can_be_mended(tmp_path, cache):
-    from dataclasses import replace
-
     folder = make_crossfit(tmp_path / "xf", cache)
     (view,) = read_views([folder])
     stamp = replace(
@@ -98,7 +106,8 @@ def test_in_sample_gaps_cannot_tell_whether_imbalance_can_be_mended(tmp_path, ca
 def test_held_out_gaps_beside_a_run_come_first_and_are_of_no_round(run, cache):
     make_crossfit(run / "crossfit", cache)
     view, words = told(run)
-    assert words.startswith("These gaps are held out")
+    assert "Held out, of 60 samples the mean gap" in words
+    assert "These gaps are held out" in words
     assert "Held out, 25 % of the 60 samples are imbalanced" in words
     assert "By the gaps of training (in-sample): after warm-up it is 25 % about +0.69, " in words
     assert len(view.trajectories.rounds) == 2

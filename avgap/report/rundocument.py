@@ -26,7 +26,7 @@ from avgap.report.runfolder import RunFolder, mixture_beside, read_files, read_r
 from avgap.report.runtables import groups, tables
 from avgap.report.runview import RunView, plain_of, short_names, view
 from avgap.report.samples import cards, galleries, page_table, sample_rows, trajectory_rows
-from avgap.report.words import verdict, warnings
+from avgap.report.words import details, lead, verdict, warnings
 
 # The tables of LaTeX, beside what --by asks for.
 _TYPESET = ("gaps", "accuracy", "rounds", "components", "moves")
@@ -179,7 +179,8 @@ def _parts(view: RunView) -> dict[str, object]:
     edges = None if view.first is None else figures.histogram_edges(view.first.gaps.gap)
     cache = None if view.cache is None else view.cache.path
     return {
-        "words": verdict(view, warned=False),
+        "lead": lead(view),
+        "details": details(view),
         "warnings": warnings(view),
         "origin": "" if view.first is None else measured_briefly(view.first.gaps.held_out),
         "plain": None if view.first is None else plain_of(view.first.gaps),

@@ -12,14 +12,24 @@ from avgap.report.runview import RunView, plain_of, shows_groups
 from avgap.settings import MODALITIES
 
 
-def verdict(view: RunView, *, warned: bool = True) -> list[str]:
-    """What the run came to: its gaps, its accuracy, whether it found what was corrupted.
+def verdict(view: RunView) -> list[str]:
+    """What the run came to: first the `lead`, then the warnings and what else there is to say."""
+    warned = [f"{line[0].upper()}{line[1:]}." for line in warnings(view)]
+    return [*lead(view), *warned, *details(view)]
 
-    warned: with the warnings, which the page shows by themselves.
-    """
-    lines = _plain(view)
-    lines += [f"{line[0].upper()}{line[1:]}." for line in warnings(view) if warned]
-    lines += [*_gaps(view), *_mendable(view), *_moves(view), *_accuracy(view), *_truth(view)]
+
+def lead(view: RunView) -> list[str]:
+    """The run in three sentences at most: its accuracy, who leads, and in how many samples."""
+    return _typeset([*(_accuracy(view) or _measured(view)), *_plain(view), *_gaps(view)[:1]])
+
+
+def details(view: RunView) -> list[str]:
+    """What there is to say beside the lead."""
+    rest = [*_gaps(view)[1:], *_mendable(view), *_moves(view), *_truth(view)]
+    return _typeset([*_clips(view), *rest])
+
+
+def _typeset(lines: list[str]) -> list[str]:
     return [re.sub(r"-(?=\d)", "−", line) for line in lines]
 
 
@@ -32,19 +42,37 @@ def warnings(view: RunView) -> list[str]:
     return [line for line in lines if line]
 
 
+def _measured(view: RunView) -> list[str]:
+    """The accuracy where one network alone was evaluated."""
+    there = view.after or view.before
+    if there is None:
+        return []
+    found = {name: there["metrics"][name]["accuracy"] for name in MODALITIES}
+    fused, *others = (f"{name} {100 * value:.1f} %" for name, value in found.items())
+    return [f"Accuracy on the {there['split']} split: {fused}; {', '.join(others)}."]
+
+
 def _plain(view: RunView) -> list[str]:
-    """On whose clips the first gaps were measured, and what they say without a mixture."""
+    """What the first gaps say without a mixture."""
     if view.first is None:
         return []
     gaps, numbers = view.first.gaps, plain_of(view.first.gaps)
     leads = {"audio": numbers.audio_leads, "visual": numbers.visual_leads}
     first, other = sorted(leads, key=lambda name: -leads[name])
-    lines = [
-        f"These gaps are {measured(gaps.held_out, gaps.fold)}.",
-        f"Of {numbers.n:,} samples the mean gap is {numbers.mean_gap:+.2f}, and |gap| is above "
-        f"{BEYOND} in {100 * numbers.beyond:.0f} %; the {first} leads in {leads[first]:,}, the "
-        f"{other} in {leads[other]:,}.",
+    whose = {None: "Of", False: "In sample, of", True: "Held out, of"}[gaps.held_out]
+    return [
+        f"{whose} {numbers.n:,} samples the mean gap is {numbers.mean_gap:+.2f}, and |gap| is "
+        f"above {BEYOND} in {100 * numbers.beyond:.0f} %; the {first} leads in {leads[first]:,}, the "
+        f"{other} in {leads[other]:,}."
     ]
+
+
+def _clips(view: RunView) -> list[str]:
+    """On whose clips the first gaps were measured, and how often the network is right on them."""
+    if view.first is None:
+        return []
+    gaps, numbers = view.first.gaps, plain_of(view.first.gaps)
+    lines = [f"These gaps are {measured(gaps.held_out, gaps.fold)}."]
     if numbers.accuracy:
         right = ", ".join(f"{m} {100 * value:.1f} %" for m, value in numbers.accuracy.items())
         lines.append(f"Right on them: {right}.")
