@@ -50,6 +50,11 @@ def test_accuracy_whose_clips_and_plain_numbers_come_before_the_mixture(run):
         "Right on them: fused 100.0 %, audio 100.0 %, visual 0.0 %.",
     ]
     assert warnings(view) == [lines[3][0].lower() + lines[3][1:-1]]
+    same = replace(view, run=replace(view.run, metrics={**view.run.metrics, "adapt": view.before}))
+    assert lead(same)[0] == (
+        "Adaptive training left the fused accuracy on the test split at 60.0 %; audio changed by "
+        "+0.0 points and visual by +0.0."
+    )
     alone = replace(view, run=replace(view.run, metrics={"warmup": view.before}))
     assert lead(alone)[0].startswith("Accuracy on the test split: fused 60.0 %; audio ")
 

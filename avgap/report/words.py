@@ -62,8 +62,8 @@ def _plain(view: RunView) -> list[str]:
     whose = {None: "Of", False: "In sample, of", True: "Held out, of"}[gaps.held_out]
     return [
         f"{whose} {numbers.n:,} samples the mean gap is {numbers.mean_gap:+.2f}, and |gap| is "
-        f"above {BEYOND} in {100 * numbers.beyond:.0f} %; the {first} leads in {leads[first]:,}, the "
-        f"{other} in {leads[other]:,}."
+        f"above {BEYOND} in {100 * numbers.beyond:.0f} %; the {first} leads in {leads[first]:,}, "
+        f"the {other} in {leads[other]:,}."
     ]
 
 
@@ -179,10 +179,15 @@ def _accuracy(view: RunView) -> list[str]:
     judgement = "better" if changes["fused"] > 0 else "worse"
     if abs(changes["fused"]) <= view.chance:
         judgement = "a difference that may be chance"
+    split = f"the fused accuracy on the {view.after['split']} split"
+    others = (
+        f"audio changed by {100 * changes['audio']:+.1f} points and visual by "
+        f"{100 * changes['visual']:+.1f}"
+    )
+    if not changes["fused"]:
+        return [f"Adaptive training left {split} at {new:.1f} %; {others}."]
     return [
-        f"Adaptive training took the fused accuracy on the {view.after['split']} split from "
-        f"{old:.1f} % to {new:.1f} %, {judgement}; audio changed by "
-        f"{100 * changes['audio']:+.1f} points and visual by {100 * changes['visual']:+.1f}."
+        f"Adaptive training took {split} from {old:.1f} % to {new:.1f} %, {judgement}; {others}."
     ]
 
 
