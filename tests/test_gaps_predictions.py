@@ -19,7 +19,7 @@ from calling import START, call, fails
 from pyarrow import parquet
 
 from avgap.artifact import read_stamp
-from avgap.artifact.arrays import texts
+from avgap.artifact.arrays import plain, texts
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.scores import true_class_prob
 from avgap.errors import InputError, OutputError
@@ -418,7 +418,7 @@ def test_the_recipe_of_the_readme_works_in_a_plain_loop(tmp_path, monkeypatch):
 
 
 def test_ids_of_bytes_and_numbers_are_texts():
-    assert texts(np.array([b"a", b"b"])) == ["a", "b"]
+    assert texts(plain(np.array([b"a", b"b"]))) == ["a", "b"]
     assert texts(np.array([3, 10])) == ["3", "10"]
 
 

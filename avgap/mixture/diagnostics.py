@@ -153,7 +153,7 @@ def order_statistics(bins: Bins) -> NDArray[np.float64]:
     place = np.concatenate([below, upto[ends], upto[ends]])
     value = np.concatenate([bins.value, bins.value[ends], bins.value[ends + 1]])
     order = np.lexsort((value, place))
-    return np.interp(ranks, place[order], value[order])
+    return np.asarray(np.interp(ranks, place[order], value[order]))
 
 
 def _warnings(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -> list[str]:
