@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
+from avgap.artifact.stamp import LONG, STAMP_KEYS, Stamp, parse_stamp
 from avgap.errors import ForeignError, InputError
 from avgap.text import shorten
 
@@ -170,12 +170,24 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+def attribute(file: Any, name: str) -> Any:
+    """A root attribute of an h5py file, also one kept as a dataset; None where there is none."""
+    import h5py
+
+    if name in file.attrs:
+        return file.attrs[name]
+    long = file.get(f"{LONG}/{name}")
+    if not isinstance(long, h5py.Dataset):
+        return None
+    return (long.asstr() if h5py.check_string_dtype(long.dtype) else long)[()]
+
+
 def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
     """The stamp's keys from an open h5py file (those that are there)."""
     keys: dict[str, Any] = {}
     for key in STAMP_KEYS:
-        if key in file.attrs:
-            value = file.attrs[key]
+        value = attribute(file, key)
+        if value is not None:
             number = key == "format_version" and isinstance(value, numbers.Integral)
             keys[key] = int(value) if number else str(value)
     for key in ("inputs", "parameters", "provenance", "hints"):
