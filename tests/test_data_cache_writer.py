@@ -41,7 +41,7 @@ def test_very_many_classes_and_very_long_embeddings_are_written_and_read_back(tm
     path = tmp_path / "c.h5"
     with write_cache(path, header, {"train": 2, "val": 0, "test": 0}) as writer:
         for row in range(2):
-            writer.put("train", row, f"x{row}", 5_999, audio[row], np.zeros(2), {})
+            writer.put("train", row, f"x{row}", 5_999, audio[row], np.zeros(2, "f4"), {})
         writer.finish({}, {}, {}, {}, {})
     cache = open_cache(path)
     assert cache.classes == classes
