@@ -83,7 +83,8 @@ def _question(file: ScoreFile, scores: Scores, logits: bool) -> Question:
     inputs: dict[str, str] = {}
     split: dict[str, Any] = {}
     if file.stamp is None:
-        content = (scores.id, scores.label, scores.arrays, scores.predicted, scores.classes)
+        stored = {name: array.astype(file.kinds[name]) for name, array in scores.arrays.items()}
+        content = (scores.id, scores.label, stored, scores.predicted, scores.classes)
         inputs["predictions"] = artifact.digest("predictions", *content)
     else:
         theirs = file.stamp

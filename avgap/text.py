@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 SHOWN = 20  # lines of a list of problems
@@ -32,3 +33,33 @@ def shorten(lines: Sequence[str], shown: int = SHOWN) -> list[str]:
     """The first lines, and how many more there are."""
     more = len(lines) - shown
     return [*lines[:shown], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+def one_form(names: Iterable[str]) -> dict[str, str]:
+    """What each name is called, so that the same text is called the same.
+
+    An é may be written as one letter or, as macOS has it, as an e and an accent: where names differ
+    in that alone, all are called by the first form. Every other name stays what it is.
+    """
+    forms: dict[str, set[str]] = {}
+    for name in names:
+        forms.setdefault(unicodedata.normalize("NFC", name), set()).add(name)
+    return {
+        name: composed if len(same) > 1 else name
+        for composed, same in forms.items()
+        for name in same
+    }
+
+
+def look_alike(names: Iterable[str]) -> list[list[str]]:
+    """Groups of different names that a reader may take for one.
+
+    They differ in capitals, in spaces, in letters without a sign of their own, or in forms of one
+    letter (ﬁ and fi, full width).
+    """
+    groups: dict[str, set[str]] = {}
+    for name in names:
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        seen = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+        groups.setdefault(" ".join(seen.split()), set()).add(name)
+    return [sorted(group) for group in groups.values() if len(group) > 1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from avgap.data.clip import Clip
+from avgap.data.clip import Clip, Listing
 from avgap.data.media.corrupt import parse
-from avgap.data.plan import corrupt_ids
+from avgap.data.plan import corrupt_ids, named_alike
 
 
 def test_the_share_is_kept_in_every_split_and_class():
@@ -28,3 +28,22 @@ def test_the_share_is_kept_in_every_split_and_class():
     assert corrupt_ids(clips, None, seed=0) == set()
     trained = {clip.id for clip in clips if clip.split == "train"}
     assert corrupt_ids(clips, parse("visual:0.2"), 0, ["train"]) == chosen & trained
+
+
+def test_one_class_has_one_name_however_its_letters_are_composed(capsys):
+    one, two = "caf\u00e9", "cafe\u0301"
+    clips = [Clip("a", one, "train"), Clip("b", two, "train"), Clip("c", "dog", "train")]
+    listing = named_alike(Listing(clips, (two, one, "dog"), augment=False))
+    assert listing.classes == (one, "dog")
+    assert [clip.label for clip in listing.clips] == [one, one, "dog"]
+    assert capsys.readouterr().err == ""
+    # In one form alone it stays as it is, so that yesterday's caches stay the same question.
+    alone = named_alike(Listing(clips[1:], (two, "dog"), augment=False))
+    assert alone.classes == (two, "dog")
+    assert [clip.label for clip in alone.clips] == [two, "dog"]
+
+
+def test_classes_that_look_alike_are_told(capsys):
+    clips = [Clip("a", "dog", "train"), Clip("b", "Dog", "train")]
+    named_alike(Listing(clips, ("Dog", "dog"), augment=False))
+    assert "these classes look alike, and are told apart: 'Dog', 'dog'" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from calling import START, call, fails
 from pyarrow import parquet
 
 from avgap.artifact import read_stamp
-from avgap.artifact.arrays import texts
+from avgap.artifact.arrays import plain, texts
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.scores import true_class_prob
 from avgap.errors import InputError, OutputError
@@ -418,7 +418,7 @@ def test_the_recipe_of_the_readme_works_in_a_plain_loop(tmp_path, monkeypatch):
 
 
 def test_ids_of_bytes_and_numbers_are_texts():
-    assert texts(np.array([b"a", b"b"])) == ["a", "b"]
+    assert texts(plain(np.array([b"a", b"b"]))) == ["a", "b"]
     assert texts(np.array([3, 10])) == ["3", "10"]
 
 
@@ -451,3 +451,15 @@ def test_classes_whose_names_are_large_numbers(tmp_path):
         csv.writer(file).writerows([head, *rows])
     made = gaps_of_predictions(tmp_path / "s.csv", tmp_path / "g.h5")
     np.testing.assert_allclose(made.table.gap, GAP, atol=1e-12)
+
+
+def test_a_class_name_in_another_form_is_the_class(tmp_path):
+    one, two = "caf\u00e9", "cafe\u0301"
+    logits = np.eye(2)[[0, 1, 0]] * 2.0
+    label = np.array([one, "dog", two])
+    arrays = {"audio_logits": logits, "visual_logits": logits, "label": label}
+    np.savez(tmp_path / "s.npz", classes=np.array([two, "dog"]), **arrays)
+    assert gaps_of_predictions(tmp_path / "s.npz", "-").table.label.tolist() == [0, 1, 0]
+    np.savez(tmp_path / "t.npz", classes=np.array([two, one]), **arrays)
+    with pytest.raises(InputError, match="more than once"):
+        gaps_of_predictions(tmp_path / "t.npz", "-")

@@ -55,7 +55,9 @@ WITHIN = {
         {"fit"},
         {"bootstrap", "diagnostics", "initial"},
         {"em", "verdict", "result"},
-        {"model", "histogram", "dip", "plain", "mendable"},
+        {"dip"},
+        {"ties"},
+        {"model", "histogram", "plain", "mendable"},
     ],
     "data": [
         {"loading", "plan", "folds"},

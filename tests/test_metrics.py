@@ -58,3 +58,25 @@ def test_values_per_class_are_by_name() -> None:
 @pytest.mark.parametrize("name", list(metrics.METRICS))
 def test_every_metric_is_a_fraction(name: str) -> None:
     assert 0 <= metrics.METRICS[name](PROB, LABEL) <= 1
+
+
+def test_the_average_precision_of_equal_scores_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(5):
+        prob = np.round(softmax(rng.normal(size=(80, 3)), axis=1), 1)
+        label = np.random.default_rng(seed).integers(0, 3, 80)
+        expected = [average_precision_score(label == c, prob[:, c]) for c in range(3)]
+        assert metrics.mean_average_precision(prob, label) == pytest.approx(np.mean(expected))
+
+
+def test_the_confusion_of_very_many_classes_is_its_largest_counts() -> None:
+    size = metrics.LARGEST + 1
+    label = np.concatenate([np.full(5, 7), np.full(3, 2), np.arange(size)])
+    predicted = np.concatenate([np.full(5, 9), np.full(3, 2), np.arange(size)])
+    prob = np.zeros((len(label), size))
+    prob[np.arange(len(label)), predicted] = 1
+    found = metrics.confusion(prob, label)
+    assert found["largest"][:3] == [[7, 9, 5], [2, 2, 4], [0, 0, 1]]
+    assert len(found["largest"]) == metrics.LARGEST
+    # Counts above zero: (7, 9), and every class with itself; two of them find no room.
+    assert found["others"] == 2

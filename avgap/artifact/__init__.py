@@ -9,6 +9,7 @@ from avgap.artifact.disk import create_hdf5
 from avgap.artifact.output import Answer, Kind, Output
 from avgap.artifact.question import compare, is_longer, reuse, unharmed
 from avgap.artifact.reading import (
+    attribute,
     first_line,
     open_hdf5,
     parse_json,
@@ -33,6 +34,7 @@ from avgap.artifact.stamp import (
 )
 from avgap.artifact.writing import (
     atomic,
+    put_attribute,
     stamp_hdf5,
     to_csv,
     to_json,
@@ -49,6 +51,7 @@ __all__ = [
     "Question",
     "Stamp",
     "atomic",
+    "attribute",
     "compare",
     "create_hdf5",
     "digest",
@@ -61,6 +64,7 @@ __all__ = [
     "parse_json",
     "parse_stamp",
     "provenance",
+    "put_attribute",
     "read_json",
     "read_stamp",
     "read_tensors",

@@ -240,7 +240,8 @@ def _texts(column: Any, path: Path) -> list[str]:
     if getattr(column, "ndim", 0) != 1:
         raise InputError(f"{path}: id is not one column")
     if h5py.check_string_dtype(column.dtype):
-        return list(column.asstr(errors="backslashreplace")[:])
+        # What HDF5 says of the encoding is often not so.
+        return [value.decode("utf-8", "backslashreplace") for value in column[:].tolist()]
     return [str(value) for value in column[:].tolist()]
 
 

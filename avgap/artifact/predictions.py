@@ -15,7 +15,7 @@ import numpy as np
 
 from avgap import artifact
 from avgap.artifact import Stamp
-from avgap.artifact.arrays import read_hdf5, read_npz, texts
+from avgap.artifact.arrays import MOST_BYTES, plain, read_arrays, texts
 from avgap.artifact.csv import expect_once, read_csv
 from avgap.artifact.gaps import stamp_of_gaps
 from avgap.errors import InputError
@@ -36,10 +36,12 @@ _INSTALL = "pip install 'avgap[parquet]'"
 class ScoreFile(NamedTuple):
     """What a file holds of TEXT and SCORES, and the names of everything in it.
 
+    arrays: as float64, int64 or text. kinds: numpy's names of the types that they have in the file.
     classes: names by index, where the file tells them. stamp: of a table that avgap wrote.
     """
 
     arrays: Arrays
+    kinds: dict[str, str]
     names: tuple[str, ...]
     classes: tuple[str, ...] | None = None
     stamp: Stamp | None = None
@@ -64,19 +66,28 @@ def read_scores(path: Path) -> ScoreFile:
 
 
 def _npz(path: Path) -> ScoreFile:
-    return _of_arrays(read_npz(path), None)
+    return _of_file(path, None)
 
 
 def _hdf5(path: Path) -> ScoreFile:
     with artifact.open_hdf5(path) as file:
         stamp = stamp_of_gaps(artifact.stamp_keys_of_hdf5(file), path)
-    return _of_arrays(read_hdf5(path), stamp)
+    return _of_file(path, stamp)
 
 
-def _of_arrays(arrays: Arrays, stamp: Stamp | None) -> ScoreFile:
-    classes = tuple(texts(arrays["classes"].reshape(-1))) if "classes" in arrays else None
-    known = {name: array for name, array in arrays.items() if name in (*TEXT, *SCORES)}
-    return ScoreFile(known, tuple(arrays), classes, stamp)
+def _of_file(path: Path, stamp: Stamp | None) -> ScoreFile:
+    found = read_arrays(path, (*TEXT, *SCORES, "classes"))
+    arrays = {name: _wide(array) for name, array in found.arrays.items() if name != "classes"}
+    classes = None
+    if "classes" in found.arrays:
+        classes = tuple(texts(found.arrays["classes"].reshape(-1)))
+    return ScoreFile(arrays, found.kinds, found.names, classes, stamp)
+
+
+def _wide(array: Any) -> Any:
+    """Numbers as float64 or int64, so that no sum of two scores is rounded, or wraps around."""
+    values = plain(array)
+    return values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
 
 
 # ---------------------------------------------------------------- tables
@@ -129,6 +140,10 @@ def _parquet(path: Path) -> ScoreFile:
             names = file.schema_arrow.names
             wanted = [n for n in names if n in (*TEXT, *SCORES, "classes") or _PART.fullmatch(n)]
             expect_once(names, path)
+            claimed = 8 * file.metadata.num_rows * len(wanted)
+            if claimed > MOST_BYTES:
+                size = f"{claimed / 2**30:,.0f} GiB, more than {MOST_BYTES >> 30}"
+                raise InputError(f"{path} unpacks to {size}", (), "fewer samples in a file")
             table = file.read(columns=wanted)
         columns = {name: _column(table.column(name).combine_chunks()) for name in wanted}
     except (OSError, ValueError, TypeError, pyarrow.ArrowException) as error:
@@ -181,4 +196,6 @@ def _of_columns(columns: Arrays, stamp: Stamp | None, path: Path) -> ScoreFile:
     if problems:
         raise InputError(f"{path}: its columns make no table of scores", shorten(problems, 10))
     known |= {name: np.stack([part[s] for s in suffixes], axis=1) for name, part in parts.items()}
-    return ScoreFile(known, tuple(columns), None if indexed else tuple(suffixes), stamp)
+    kinds = {name: array.dtype.str for name, array in known.items()}
+    known = {name: _wide(array) for name, array in known.items()}
+    return ScoreFile(known, kinds, tuple(columns), None if indexed else tuple(suffixes), stamp)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import numbers
+import os
 import pickle
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,8 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avgap.artifact.stamp import STAMP_KEYS, Stamp, parse_stamp
+from avgap.artifact.stamp import LONG, STAMP_KEYS, Stamp, parse_stamp
 from avgap.errors import ForeignError, InputError
+from avgap.text import shorten
+
+# What systems say where a file system knows no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_FILTER = ("required filter", "can't open directory", "plugin", "not registered")
 
 
 def read_stamp(path: Path) -> Stamp:
@@ -71,23 +79,90 @@ def parse_json(text: str) -> Any:
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """Open an HDF5 file for reading. Raises InputError when it is missing, truncated or foreign."""
-    import h5py
+    """Open an HDF5 file for reading. What is read of it lies in it: see expect_self_contained.
 
+    Raises InputError: missing, locked, truncated, foreign, compressed by what is not installed.
+    """
     try:
-        # Without its cache of chunks HDF5 reads each straight into our memory: 1.5 times as fast.
-        file = h5py.File(path, "r", rdcc_nbytes=0)
+        file = _open(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read as HDF5", [first_line(error)], "make it again"
-        ) from error
+        raise _unreadable(f"{path} cannot be read as HDF5", path, error) from error
     try:
         with file:
+            expect_self_contained(file, path)
             yield file
     except (OSError, KeyError, RuntimeError) as error:
-        raise InputError(f"{path} is corrupt", [first_line(error)], "make it again") from error
+        raise _unreadable(f"{path} is corrupt", path, error) from error
+
+
+def _open(path: Path) -> Any:
+    import h5py
+
+    # Without its cache of chunks HDF5 reads each straight into our memory: 1.5 times as fast.
+    try:
+        return h5py.File(path, "r", rdcc_nbytes=0)
+    except OSError as error:
+        if _errno(error) not in _NO_LOCKS:
+            raise
+    # A file system without locks: there is nobody to be kept out, either.
+    return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+
+
+def _errno(error: OSError) -> int | None:
+    """What the system said, also where HDF5 tells it in words alone."""
+    told = re.search(r"\berrno = (\d+)", str(error))
+    return int(told[1]) if told else error.errno
+
+
+def _unreadable(what: str, path: Path, error: Exception) -> InputError:
+    """The error of a file, with a remedy where there is one: a disk that fails asks for none."""
+    words = first_line(error)
+    system = _errno(error) if isinstance(error, OSError) else None
+    if system in (errno.EAGAIN, errno.EACCES) and "lock" in words:
+        return InputError(
+            f"{path} is locked: another program is writing it", [words], "again when that has ended"
+        )
+    if any(sign in words for sign in _NO_FILTER):
+        return InputError(
+            f"{path} is compressed by a filter that is not installed",
+            [words],
+            "h5repack -f NONE FILE OUTPUT, where the filter is installed",
+        )
+    if system:
+        return InputError(f"{path} cannot be read", [os.strerror(system), words])
+    return InputError(what, [words], "make it again")
+
+
+def expect_self_contained(file: Any, path: Path) -> None:
+    """Raise InputError where an HDF5 file would have HDF5 read other files in its place."""
+    import h5py
+    from h5py import h5d, h5l, h5o
+
+    outside = []
+
+    def look(name: bytes, link: Any) -> None:
+        words = name.decode("utf-8", "backslashreplace")
+        if link.type == h5l.TYPE_SOFT:
+            return  # within the file: what it leads to is looked at by its own name
+        if link.type != h5l.TYPE_HARD:
+            outside.append(f"{words} is a link to another file")
+            return
+        here = h5o.open(file.id, name)
+        if not isinstance(here, h5py.h5d.DatasetID):
+            return
+        made = here.get_create_plist()
+        if made.get_layout() == h5d.VIRTUAL:
+            outside.append(f"{words} is a virtual dataset, of arrays elsewhere")
+        elif made.get_layout() == h5d.CONTIGUOUS and made.get_external_count():
+            outside.append(f"{words} keeps its values in other files")
+
+    file.id.links.visit(look, info=True)
+    if outside:
+        raise InputError(
+            f"{path} would be read from other files", shorten(outside, 10), "a file that holds all"
+        )
 
 
 def first_line(error: BaseException) -> str:
@@ -95,12 +170,24 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+def attribute(file: Any, name: str) -> Any:
+    """A root attribute of an h5py file, also one kept as a dataset; None where there is none."""
+    import h5py
+
+    if name in file.attrs:
+        return file.attrs[name]
+    long = file.get(f"{LONG}/{name}")
+    if not isinstance(long, h5py.Dataset):
+        return None
+    return (long.asstr() if h5py.check_string_dtype(long.dtype) else long)[()]
+
+
 def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
     """The stamp's keys from an open h5py file (those that are there)."""
     keys: dict[str, Any] = {}
     for key in STAMP_KEYS:
-        if key in file.attrs:
-            value = file.attrs[key]
+        value = attribute(file, key)
+        if value is not None:
             number = key == "format_version" and isinstance(value, numbers.Integral)
             keys[key] = int(value) if number else str(value)
     for key in ("inputs", "parameters", "provenance", "hints"):

@@ -16,7 +16,7 @@ from avgap.artifact.gaps import Gaps
 from avgap.artifact.predictions import SCORES, TEXT, ScoreFile
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
-from avgap.text import natural_order, nearest, shorten
+from avgap.text import natural_order, nearest, one_form, shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,8 +125,9 @@ def _wrong_shapes(arrays: Arrays, classes: tuple[str, ...] | None) -> Iterator[s
         yield f"samples: {', '.join(f'{name} {n:,}' for name, n in sizes.items())}"
     elif 0 in sizes.values():
         yield "no samples"
-    if classes is not None and len(set(classes)) < len(classes):
-        twice = [name for name, n in Counter(classes).items() if n > 1]
+    names = [] if classes is None else list(map(one_form(classes).get, classes))
+    if len(set(names)) < len(names):
+        twice = [str(name) for name, n in Counter(names).items() if n > 1]
         yield f"classes: {', '.join(shorten(twice, 5))} more than once"
     widths = {name: a.shape[1] for name, a in _matrices(arrays).items() if a.ndim == 2}
     widths |= {"classes": len(classes)} if classes is not None else {}
@@ -161,7 +162,8 @@ def _class_indices(
                 [f"{first} has {scores[first].shape[1]} columns without names"],
                 f"an array classes of M names; in a table, columns named {first}_NAME",
             )
-        classes = natural_order(n for array in values.values() for n in texts(array) if n)
+        found = {n for array in values.values() for n in texts(array) if n}
+        classes = natural_order(one_form(found).values())
     return classes, {name: _indices(array, classes or ()) for name, array in values.items()}
 
 
@@ -173,9 +175,12 @@ def _indices(array: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]
     if array.dtype.kind in "fiu":
         whole = (array >= 0) & (array < _LARGE) & (array == np.floor(array))
         return np.where(whole, array, -1).astype(np.int64)
-    known = {name: index for index, name in enumerate(classes)}
     values, inverse = np.unique(texts(array), return_inverse=True)
-    meant = [known.get(value, _index(value)) for value in values.tolist()]
+    # A name of a class, or the same text in another form.
+    forms = one_form([*classes, *values.tolist()])
+    known = {forms[name]: index for index, name in enumerate(classes)}
+    known |= {name: index for index, name in enumerate(classes)}
+    meant = [known.get(v, known.get(forms[v], _index(v))) for v in values.tolist()]
     return np.array(meant, dtype=np.int64)[inverse]
 
 

@@ -26,6 +26,7 @@ FORMATS = {
 }
 STAMP_KEYS = ("format", "format_version", "digest", "inputs", "parameters", "provenance", "hints")
 STANDARD_STREAM = "-"
+LONG = "attributes"  # the group of an HDF5 file for what is too long for an attribute
 
 
 class Question(NamedTuple):

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avgap.artifact.stamp import Stamp
+from avgap.artifact.stamp import LONG, Stamp
 from avgap.errors import OutputError
+
+_MOST_IN_ATTRIBUTE = 60_000  # bytes; HDF5's bound is 64 kB with what it writes around them
+_REFERENCE = 16  # bytes of a text in a list, which lies elsewhere
 
 
 @contextmanager
@@ -113,4 +116,25 @@ def to_csv(stamp: Stamp, columns: Mapping[str, list[Any]], file: TextIO) -> None
 def stamp_hdf5(file: Any, stamp: Stamp) -> None:
     """Put the stamp into the root attributes of an open h5py file."""
     for key, value in stamp.as_dict().items():
-        file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+        put_attribute(file, key, json.dumps(value) if isinstance(value, dict) else value)
+
+
+def put_attribute(file: Any, name: str, value: Any) -> None:
+    """Put text, a list of texts, a number or an array into the root attributes of an h5py file.
+
+    What an attribute cannot hold, from 64 kB on, becomes a dataset of the group LONG.
+    """
+    import h5py
+
+    if isinstance(value, str):
+        size = len(value.encode())
+    elif isinstance(value, list):
+        size = len(value) * _REFERENCE
+    else:
+        size = getattr(value, "nbytes", 0)
+    if size < _MOST_IN_ATTRIBUTE:
+        file.attrs[name] = value
+    elif isinstance(value, str | list):
+        file.require_group(LONG).create_dataset(name, data=value, dtype=h5py.string_dtype())
+    else:
+        file.require_group(LONG).create_dataset(name, data=value)

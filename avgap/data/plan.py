@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from avgap import artifact
+from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data.audit import Audit, Sample, audit, compare_counts
 from avgap.data.cache.reader import FORMAT, Header
@@ -21,7 +21,9 @@ from avgap.data.media.spectrogram import check_recipe
 from avgap.data.splitting import hold_out_val, into_splits, limited, stratified
 from avgap.errors import InputError, UsageError, unknown
 from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
+from avgap.text import look_alike, one_form
 
+_ALIKE_TOLD = 5  # groups of classes that look alike
 _CORRUPT_SPLITS = {"all": SPLITS, "train": ("train",)}
 _COLUMNS = ("video", "audio", "start", "end", "speaker", "corrupt")
 
@@ -105,7 +107,7 @@ def make_plan(
     if corruption is None and options.corrupt_splits != "all":
         raise UsageError("--corrupt-splits says where, not what", hint="--corrupt visual:0.3")
     box = None if options.crop is None else crop.parse(options.crop)
-    listing = DATASETS[dataset](root)
+    listing = named_alike(DATASETS[dataset](root))
     clips, notes, ways = _in_splits(listing, root, options)
     audio_recipe, frame_recipe = _recipes(clips, audio, frames, options)
     splits = _CORRUPT_SPLITS[options.corrupt_splits]
@@ -141,6 +143,22 @@ def make_plan(
     header = Header(dataset, listing.classes, listing.augment, *recipes, options.keep_sound)
     published = compare_counts(listing)
     return Plan(root, options, clips, header, corruption, corrupt, question, published, notes)
+
+
+def named_alike(listing: Listing) -> Listing:
+    """The listing with one name for each class, however its letters are composed."""
+    labels = {*listing.classes, *(clip.label for clip in listing.clips)}
+    forms = one_form(labels)
+    if all(name == form for name, form in forms.items()):
+        clips = listing.clips
+    else:
+        clips = [replace(clip, label=forms[clip.label]) for clip in listing.clips]
+    classes = tuple(dict.fromkeys(forms[name] for name in listing.classes))
+    for group in look_alike(classes)[:_ALIKE_TOLD]:
+        console.warn(
+            f"these classes look alike, and are told apart: {', '.join(map(ascii, group))}"
+        )
+    return replace(listing, clips=clips, classes=classes)
 
 
 def corrupt_ids(

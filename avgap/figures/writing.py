@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from avgap import __version__, artifact
 from avgap.errors import OutputError
+from avgap.figures import fonts
 from avgap.figures.drawing import INK
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def svg(figure: Figure, name: str, title: str) -> str:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    # Its text is text: the fonts are those of whoever looks at it.
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
+        fonts.missing_letters(),
+    ):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
@@ -64,4 +69,13 @@ def save(figure: Figure, path: Path) -> None:
         # 42: TrueType, whole letters that a publisher's checks accept and a reader can select.
         mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name, "pdf.fonttype": 42}),
     ):
-        figure.savefig(part, format=path.suffix[1:], dpi=200, metadata=metadata[path.suffix])
+        ending = path.suffix
+
+        def draw() -> None:
+            figure.savefig(part, format=ending[1:], dpi=200, metadata=metadata[ending])
+
+        if ending == ".svg":
+            with fonts.missing_letters():
+                draw()
+        else:
+            fonts.drawn(figure, draw)

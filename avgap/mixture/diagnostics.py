@@ -23,18 +23,25 @@ SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin 
 VALLEY_P_NEEDED = 0.01  # to say that there is a valley
 SAMPLES_NEEDED = 50
 GROUP_NEEDED = 10  # samples in the smallest component
+_VOID = 1e-3  # the σ of the default variance floor: no group is narrower
 _GRID = 201  # points between two means at which the least density is looked for
 
 
 def diagnose(
-    bins: Bins, mixture: Mixture, fit: FitRecord, bics: Mapping[int, float]
+    bins: Bins,
+    mixture: Mixture,
+    fit: FitRecord,
+    bics: Mapping[int, float],
+    measured: Bins | None = None,
 ) -> Diagnostics:
     """What a mixture fitted to binned gaps is worth: numbers, and warnings in plain sentences.
 
     fit: of it n_samples, n_iter, converged and reg_covar. bics: see bic, of this number of
-    components and of every smaller one. `bootstrap` is left None.
+    components and of every smaller one. measured: the gaps as they are where those fitted were
+    spread. `bootstrap` is left None.
     """
-    k, w = len(mixture.components), mixture.posterior(bins.value)
+    measured = measured or bins
+    k, w = len(mixture.components), mixture.posterior(measured.value)
     dip_p, valley = dip_test(order_statistics(bins)).p, valley_p(bins, mixture)
     good = supported(mixture, bics, dip_p, bins.n)
     diagnostics: Diagnostics = {
@@ -43,13 +50,13 @@ def diagnose(
         "delta_bic": delta_bic(bics, k),
         "dip_p": dip_p,
         "valley_p": valley,
-        "overlap": bins.mean_of(np.minimum(w, 1 - w)),
-        "contradiction": contradiction(bins, w),
+        "overlap": measured.mean_of(np.minimum(w, 1 - w)),
+        "contradiction": contradiction(measured, w),
         "supported": good,
         "separation_alone": (
             good and k > 1 and dip_p >= DIP_P_NEEDED and valley >= VALLEY_P_NEEDED
         ),
-        "imbalanced_share": bins.mean_of(w),
+        "imbalanced_share": measured.mean_of(w),
         "warnings": [],
         "bootstrap": None,
     }
@@ -138,9 +145,15 @@ def order_statistics(bins: Bins) -> NDArray[np.float64]:
     """The gaps in order, at most MAX_SAMPLES of them: evenly spaced, and evenly within a bin."""
     if bins.n == len(bins.value):
         return bins.value
-    below = np.cumsum(bins.count) - bins.count / 2
+    upto = np.cumsum(bins.count)
+    below = upto - bins.count / 2
     ranks = (np.arange(MAX_SAMPLES) + 0.5) / MAX_SAMPLES * bins.n
-    return np.interp(ranks, below, bins.value)
+    # Across a void nothing is spread: what lies at its ends stays there.
+    ends = np.flatnonzero(np.diff(bins.value) > _VOID)
+    place = np.concatenate([below, upto[ends], upto[ends]])
+    value = np.concatenate([bins.value, bins.value[ends], bins.value[ends + 1]])
+    order = np.lexsort((value, place))
+    return np.asarray(np.interp(ranks, place[order], value[order]))
 
 
 def _warnings(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -> list[str]:
@@ -210,6 +223,17 @@ def _about_roles(mixture: Mixture) -> list[str]:
             "their names tell them apart, no more"
         )
     return lines
+
+
+def about_cells(mixture: Mixture, width: float) -> list[str]:
+    """A warning where gaps were rounded to cells as wide as a group; none elsewhere."""
+    narrowest = min(component.std for component in mixture.components.values())
+    if width < narrowest:
+        return []
+    return [
+        f"the gaps come in steps of {width:.3g}, as wide as a group (σ {narrowest:.2g}): groups "
+        "nearer to each other than that cannot be told apart"
+    ]
 
 
 def at_floor(component: Component, reg_covar: float) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from avgap.mixture.ties import apart
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -48,10 +50,11 @@ class DipTest(NamedTuple):
 def dip_test(values: ArrayLike) -> DipTest:
     """Test N finite values against the hypothesis of one peak.
 
+    The test is one of continuous values: equal ones, as rounding leaves them, are spread first.
     Above MAX_SAMPLES values only so many order statistics, evenly spaced, are used. They are
     smoother than a random sample of that size, so the p-value errs towards one peak.
     """
-    x = np.sort(np.asarray(values, dtype=np.float64))
+    x = apart(np.sort(np.asarray(values, dtype=np.float64)))
     if len(x) > MAX_SAMPLES:
         x = x[np.linspace(0, len(x) - 1, MAX_SAMPLES).round().astype(np.int64)]
     statistic = dip(x)

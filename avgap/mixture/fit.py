@@ -15,12 +15,19 @@ from scipy.special import entr, softmax
 
 from avgap.errors import InputError
 from avgap.mixture.bootstrap import bootstrap
-from avgap.mixture.diagnostics import GROUP_NEEDED, bic, diagnose, select_components
+from avgap.mixture.diagnostics import (
+    GROUP_NEEDED,
+    about_cells,
+    bic,
+    diagnose,
+    select_components,
+)
 from avgap.mixture.em import Fits, Parameters, em
 from avgap.mixture.histogram import Bins, Histogram, screening_bins
 from avgap.mixture.initial import moments, split_components, starts
 from avgap.mixture.model import Component, Mixture
 from avgap.mixture.result import FitRecord, FitResult
+from avgap.mixture.ties import cell, over_cells
 from avgap.settings import Fit
 
 if TYPE_CHECKING:
@@ -63,7 +70,8 @@ def fit_mixture(
 def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     """Fit a mixture to N gaps, (N,), or to the histogram of any number of them.
 
-    Raises InputError: fewer different gaps than components, gaps that are not numbers in [−1, 1].
+    Rounded gaps are spread over what each stands for, see `ties`. Raises InputError: fewer
+    different gaps than components, gaps that are not numbers in [−1, 1].
     """
     if settings.components not in (1, 2, 3, "auto"):
         raise ValueError(f"components are 1, 2, 3 or auto, not {settings.components}")
@@ -80,6 +88,10 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     if distinct < least:
         raise _too_few(distinct, least)
     most = min(3, distinct) if settings.components == "auto" else least
+    measured, width = bins, cell(bins)
+    if width:
+        bins = over_cells(bins, width)
+        gap = bins.value  # so few that no histogram need stand for them
     fitted: dict[int, tuple[Mixture, FitRecord]] = {}
     for k in range(1, most + 1):
         fewer = fitted[k - 1][0] if k > 1 else None
@@ -89,7 +101,9 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
     if settings.components == "auto":
         most = select_components(bins, mixtures, bics)
     mixture, record = fitted[most]
-    diagnostics = diagnose(bins, mixture, record, bics)
+    diagnostics = diagnose(bins, mixture, record, bics, measured)
+    if width:
+        diagnostics["warnings"] += about_cells(mixture, width)
     if settings.bootstrap:
         fewer = mixtures.get(most - 1)
         diagnostics["bootstrap"] = bootstrap(bins, mixture, fewer, settings)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap.report.statistics import Share, wilson
-from avgap.text import natural_order
+from avgap.text import natural_order, one_form
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,9 +118,10 @@ def by_text(values: Sequence[str]) -> Grouping:
         codes = bool((known == np.rint(known)).all()) and len(known) >= _EACH * distinct
         if distinct > _DISTINCT and not codes:
             return by_quarter(numbers)
-    names = (*natural_order(value for value in values if value), NONE)
+    forms = one_form(values)
+    names = (*natural_order(forms[value] for value in values if value), NONE)
     place = {name: i for i, name in enumerate(names)}
-    return Grouping(names, np.array([place[value or NONE] for value in values], np.int64))
+    return Grouping(names, np.array([place[forms[value] or NONE] for value in values], np.int64))
 
 
 def _numbers(values: Sequence[str]) -> NDArray[np.float64] | None:

@@ -306,7 +306,7 @@ def _read_header(file: Any, path: Path) -> Header:
         audio, frames = (json.loads(file.attrs[f"{part}_recipe"]) for part in ("audio", "frame"))
         return Header(
             str(file.attrs["dataset"]),
-            tuple(map(str, file.attrs["classes"])),
+            tuple(map(str, artifact.attribute(file, "classes"))),
             bool(file.attrs["augment"]),
             Embedding(**audio) if embedding else AudioRecipe(**audio),
             Embedding(**frames) if embedding else FrameRecipe(**frames),
@@ -318,7 +318,8 @@ def _read_header(file: Any, path: Path) -> Header:
 
 def _statistics(file: Any) -> dict[str, Any]:
     names = ("audio_mean", "audio_std", "visual_mean", "visual_std")
-    return {name: np.asarray(file.attrs[name]) if name in file.attrs else None for name in names}
+    found = {name: artifact.attribute(file, name) for name in names}
+    return {name: None if value is None else np.asarray(value) for name, value in found.items()}
 
 
 def _disagreements(file: Any, name: str, header: Header) -> list[str]:

@@ -199,17 +199,20 @@ class CacheWriter:
         return {"audio_mean": average, "audio_std": math.sqrt(max(variance, 0.0))}
 
     def _write_attributes(self, train: list[_Row]) -> None:
-        attributes = self._file.attrs
-        attributes["kind"] = self._header.kind
-        attributes["dataset"] = self._header.dataset
-        attributes["classes"] = list(self._header.classes)
-        attributes["augment"] = self._header.augment
-        attributes["audio_recipe"] = json.dumps(parameters(self._header.audio_recipe))
-        if self._header.sound:
+        header = self._header
+        attributes: dict[str, Any] = {
+            "kind": header.kind,
+            "dataset": header.dataset,
+            "classes": list(header.classes),
+            "augment": header.augment,
+            "audio_recipe": json.dumps(parameters(header.audio_recipe)),
+            "frame_recipe": json.dumps(parameters(header.frame_recipe)),
+            **self._statistics(train),
+        }
+        if header.sound:
             attributes["sound_rate"] = SOUND_RATE
-        attributes["frame_recipe"] = json.dumps(parameters(self._header.frame_recipe))
-        for name, value in self._statistics(train).items():
-            attributes[name] = value
+        for name, value in attributes.items():
+            artifact.put_attribute(self._file, name, value)
 
 
 def _write_text(group: Any, name: str, values: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import console
-from avgap.artifact.arrays import read_hdf5, read_npz, texts, type_and_shape
+from avgap.artifact.arrays import Found, read_arrays, texts, type_and_shape
 from avgap.data.clip import Clip, Listing
 from avgap.errors import InputError
 from avgap.text import natural_order, nearest, shorten
@@ -30,11 +30,16 @@ def embeddings(root: Path) -> Listing:
     texts or numbers is kept as a column. Rows that are not finite in float32 make broken clips.
     Raises InputError: unreadable, pickled, missing arrays, or shapes that disagree.
     """
-    arrays = _read(root)
-    _check(arrays, root)
+    found = _read(root)
+    arrays = found.arrays
+    _check(found, root)
     size = len(arrays["id"])
-    columns = {name: texts(array) for name, array in arrays.items() if _is_column(array, size)}
-    left_out = [name for name in arrays if name not in columns and name not in _FEATURES]
+    columns = {
+        name: _cells(array, found.kinds[name])
+        for name, array in arrays.items()
+        if _is_column(array, size)
+    }
+    left_out = [name for name in found.names if name not in columns and name not in _FEATURES]
     if left_out:
         console.notice(f"{root}: left out {', '.join(sorted(left_out))} (no column of {size:,})")
     with np.errstate(over="ignore"):
@@ -65,25 +70,30 @@ def _broken(audio: NDArray[np.float32], visual: NDArray[np.float32]) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def _read(path: Path) -> Arrays:
-    """Every array at the top of the file."""
-    readers = {".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
-    if path.suffix not in readers:
+def _read(path: Path) -> Found:
+    """What makes clips, and every other array of one value a row, at the top of the file."""
+    endings = (".npz", ".h5", ".hdf5")
+    if path.suffix not in endings:
         raise InputError(
-            f"{path} is no file of embeddings", [f"known endings: {', '.join(readers)}"]
+            f"{path} is no file of embeddings", [f"known endings: {', '.join(endings)}"]
         )
-    return readers[path.suffix](path)
+    return read_arrays(path, (*_REQUIRED, "split"), lambda shape: len(shape) == 1)
+
+
+def _cells(array: NDArray[Any], kind: str) -> list[str]:
+    """A column as text; truths as they are called."""
+    return texts(array.astype(bool) if kind == "|b1" else array)
 
 
 # ---------------------------------------------------------------- checks
 
 
-def _check(arrays: Arrays, path: Path) -> None:
+def _check(found: Found, path: Path) -> None:
     """Raise InputError with everything that is wrong with the arrays as wholes."""
-    problems = []
+    arrays, problems = found.arrays, []
     for name in _REQUIRED:
         if name not in arrays:
-            like = nearest(name, [other for other in arrays if other not in _REQUIRED])
+            like = nearest(name, [other for other in found.names if other not in _REQUIRED])
             problems.append(f"no array {name!r}" + (f" (is it {like!r}?)" if like else ""))
     for name in _FEATURES:
         if name in arrays and (arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fiu"):
@@ -97,7 +107,10 @@ def _check(arrays: Arrays, path: Path) -> None:
     if len(set(sizes.values())) > 1:
         problems.append(f"rows: {', '.join(f'{name} {n:,}' for name, n in sizes.items())}")
     if problems:
-        there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        there = ", ".join(
+            [f"{name} {array.shape}" for name, array in arrays.items()]
+            + [f"{name} ({words})" for name, words in found.others.items()]
+        )
         lines = [*shorten(problems), f"it has: {there or 'nothing'}"]
         raise InputError(f"{path} does not hold embeddings as expected", lines)
 
