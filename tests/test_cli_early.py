@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from calling import call
+from calling import call, fails
 
 from avgap.cli import early
 
@@ -81,7 +81,7 @@ _BLOCKED = """
 import json, sys
 for name in ("torch", "h5py", "sklearn"):
     sys.modules[name] = None
-from calling import call
+from calling import call, fails
 results = [call(*line.split()) for line in json.load(sys.stdin)]
 json.dump([(r.exit_code, r.stdout, r.stderr) for r in results], sys.stdout)
 """
@@ -120,3 +120,11 @@ def test_the_stages_say_the_same(folder, monkeypatch, line):
             monkeypatch.setattr(early, name, lambda *_: None)
     by_stage = call(*line.split())
     assert (by_stage.exit_code, by_stage.stderr) == (told.exit_code, told.stderr)
+
+
+def test_a_training_folder_stands_for_its_checkpoint(work: Path) -> None:
+    asked = ["gaps", "cache.h5", "-o", "of-folder.h5", "-c"]
+    assert call(*asked, "run/warmup").exit_code == 0
+    told = call(*asked, "run/warmup/checkpoint.pt").stderr
+    assert "up to date: of-folder.h5" in told
+    assert "is a folder" in fails(3, *asked[:2], "-o", "x.h5", "-c", "run")

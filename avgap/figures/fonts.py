@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avgap import console
 
@@ -87,5 +87,6 @@ def _use(figure: Figure, names: list[str]) -> None:
     """Let the figure's texts take what their own font lacks from these."""
     from matplotlib.text import Text
 
-    for text in figure.findobj(Text):
-        text.set_fontfamily([*text.get_fontfamily(), *names])  # type: ignore[attr-defined]
+    texts: list[Any] = figure.findobj(Text)
+    for text in texts:
+        text.set_fontfamily([*text.get_fontfamily(), *names])

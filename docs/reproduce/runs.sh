@@ -108,10 +108,18 @@ runs() { # every run as NUMBER NAME SEED, seed after seed, so that early results
     done
 }
 
-perform() { # NAME SEED: one run; what it says goes to its log
+left() { # DONE TOTAL SECONDS: which run begins, of how many, and about how long they take
+    if [ "$1" -gt 0 ]; then
+        echo "$(($1 + 1)) of $2, about $(((($2 - $1) * $3 / $1 + 59) / 60)) min left"
+    else
+        echo "$(($1 + 1)) of $2"
+    fi
+}
+
+perform() { # NAME SEED WHICH: one run; what it says goes to its log
     folder=$out/$1/seed-$2
     mkdir -p "$folder"
-    echo "$1 seed $2" >&2
+    echo "$1 seed $2, $3" >&2
     : >"$folder/not-done"
     if run "$1" "$2" "$folder" >"$folder/run.log" 2>&1; then
         rm "$folder/not-done"
@@ -123,8 +131,12 @@ perform() { # NAME SEED: one run; what it says goes to its log
 
 share() { # I N: every N-th run from the I-th, one after the other
     # Not in a pipe: a process of its own would go on with the list when this one is stopped.
+    begun=$(date +%s) done=0
     while read -r number name seed; do
-        [ $((number % $2)) -ne "$1" ] || perform "$name" "$seed" </dev/null
+        [ $((number % $2)) -eq "$1" ] || continue
+        which=$(left "$done" $(((total - $1 + $2 - 1) / $2)) $(($(date +%s) - begun)))
+        perform "$name" "$seed" "$which" </dev/null
+        done=$((done + 1))
     done <<LIST
 $(runs)
 LIST

@@ -3,7 +3,7 @@
 # How to call it: runs.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-names="audio-only visual-only concat joint g-blending ogm-ge greedy pmr agm mla dr opm opm-ogm mmpareto adaptive kept"
+names="audio-only visual-only concat joint late g-blending ogm-ge greedy pmr agm mla dr opm opm-ogm mmpareto adaptive kept"
 . "$here/runs.sh"
 
 # The published windows are kept for 70 epochs; for fewer or more they shrink or grow with them.

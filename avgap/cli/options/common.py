@@ -85,17 +85,27 @@ OutputFolder = Annotated[
     Path,
     Option("--output", "-o", help="The training folder.", show_default=False, rich_help_panel=OUT),
 ]
-CheckpointFile = Annotated[
-    Path, Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False)
-]
+
+
+def _within(path: Path | None) -> Path | None:
+    """The checkpoint of a training folder; any other path as it is."""
+    there = None if path is None else path / "checkpoint.pt"
+    return there if there is not None and there.is_file() else path
+
+
+_CHECKPOINT = Option(
+    "--checkpoint",
+    "-c",
+    help="checkpoint.pt, best.pt, or a training folder: its checkpoint.pt.",
+    show_default=False,
+    callback=_within,
+)
+CheckpointFile = Annotated[Path, _CHECKPOINT]
 OptionalCache = Annotated[
     Path | None,
     Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False),
 ]
-OptionalCheckpoint = Annotated[
-    Path | None,
-    Option("--checkpoint", "-c", help="checkpoint.pt or best.pt.", show_default=False),
-]
+OptionalCheckpoint = Annotated[Path | None, _CHECKPOINT]
 Predictions = Annotated[
     Path | None,
     Option(
