@@ -225,7 +225,7 @@ class _Rounds:
         found = posteriors.mendable(gmm.mixture)
         if first and _weights(gmm, self.settings) != "balanced":
             console.notice(in_words(found))
-        return posteriors.imbalance(gmm.mixture, device, cure=found)
+        return posteriors.imbalance(gmm.mixture, device, found)
 
     def _folder(self, folder: Folder, number: int) -> Path:
         return folder.path / f"step-{number:02d}"

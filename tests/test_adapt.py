@@ -351,7 +351,7 @@ def test_mend_says_what_it_found_and_does_it(
     assert told.count(in_words(found)) == 1
     assert 0 < found.share < 1
     undecided = [line["terms"]["undecided"] for line in done.history]
-    assert all(value > 0 for value in undecided) == (found.helps < 0)
+    assert all(value > 0 for value in undecided) == (found.effect < 0)
     gaps(cache, start, tmp_path / "bare.h5")
     with pytest.raises(InputError, match=r"bare\.h5 has no logits"):
         run(cache, start, tmp_path / "b", posteriors=tmp_path / "bare.h5", loss="mend")

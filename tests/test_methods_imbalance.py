@@ -25,7 +25,7 @@ def test_now_it_is_the_posterior_of_these_gaps_and_the_lower_of_these_scores() -
     assert now.audio_weaker is not None
     assert now.audio_weaker.tolist() == [False, True, False]
     assert not now.posterior.requires_grad
-    assert now.cure is None
+    assert now.abstains is None
 
 
 def test_rows_choose_samples_in_their_order() -> None:
@@ -34,4 +34,4 @@ def test_rows_choose_samples_in_their_order() -> None:
     assert some.posterior.tolist() == pytest.approx([0.3, 0.1])
     assert some.audio_weaker is not None
     assert some.audio_weaker.tolist() == [False, True]
-    assert some.cure is None
+    assert some.abstains is None

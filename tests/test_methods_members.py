@@ -23,7 +23,7 @@ LABEL = torch.tensor([0, 0])
 WEIGHTS = Imbalance(
     torch.tensor([1.0, 0.5], dtype=torch.float64),
     torch.tensor([False, True]),
-    torch.tensor([-1, 1]),
+    torch.tensor([True, False]),
 )
 MIXTURE = Mixture(Component(0.8, 0.05, 0.04), Component(0.2, 0.6, 0.09))
 # Of Eq. 7.
@@ -41,8 +41,8 @@ BY_HAND = {
     "spare": {"weaker": 0.5 * LN2 / 2},
     # KL((3/4, 1/4) ‖ (1/4, 3/4)) = ln(3) / 2; from (1/2, 1/2) it is 3/4 ln 3 − ln 2.
     "distill": {"distilled": (LN3 / 2 + 0.5 * (0.75 * LN3 - LN2)) / 2},
-    # The first sample abstains, the second is pushed.
-    "mend": {"weaker": 1.5 * LN2 / 2, "undecided": LN4_3 / 2 / 2},
+    # The first sample abstains, the second is trained by Eq. 7.
+    "mend": {"weaker": LN2 / 2, "undecided": LN4_3 / 2 / 2},
 }
 
 
@@ -89,7 +89,7 @@ def test_who_abstains_gets_nothing_of_the_fused_loss_and_is_drawn_to_no_class(na
     # Else softmax − one-hot over two samples: fused (1/2, 1/2) and (3/4, 1/4).
     assert audio[0] == pytest.approx([-1 / 4, 1 / 4])
     assert visual[1] == pytest.approx([-1 / 8, 1 / 8])
-    # Half of it where w₁ = 1/2, all of it where mend pushes.
+    # Half of it where w₁ = 1/2, all of it where mend leaves it.
     share = 0.5 if name == "abstain" else 1
     assert audio[1] == pytest.approx([-share / 8, share / 8])
     # All that is left for it: towards (1/2, 1/2) from (1/4, 3/4), over two samples.
@@ -124,13 +124,13 @@ def test_a_network_that_fuses_otherwise_hands_in_its_own_logits() -> None:
     assert loss.terms["fused"].item() == pytest.approx(LN2)
 
 
-def test_mend_needs_a_cure() -> None:
-    with pytest.raises(ValueError, match="mend needs to know each sample's cure"):
-        Member("mend", MIXTURE).loss(leaves(), LABEL, WEIGHTS._replace(cure=None))
+def test_mend_needs_to_know_who_abstains() -> None:
+    with pytest.raises(ValueError, match="mend needs to know whose weaker modality"):
+        Member("mend", MIXTURE).loss(leaves(), LABEL, WEIGHTS._replace(abstains=None))
 
 
 def known(n: int) -> Imbalance:
-    return Imbalance(torch.linspace(0, 1, n), torch.arange(n) % 2 == 0, torch.arange(n) % 3 - 1)
+    return Imbalance(torch.linspace(0, 1, n), torch.arange(n) % 2 == 0, torch.arange(n) % 3 == 0)
 
 
 @pytest.mark.parametrize("name", MEMBERS)

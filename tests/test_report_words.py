@@ -83,7 +83,7 @@ def test_a_weaker_modality_that_hurts_is_told_from_held_out_gaps(tmp_path, cache
     # log 0.8 − log 0.9 = −0.118
     assert (
         "Where one modality leads (25 % of the samples) the other one hurts: the fused score of "
-        "the true class is lower than the stronger's alone (−0.118 in log)"
+        "the true class is lower than the stronger's alone (−0.118 ± 0.000 in log)"
     ) in words
     assert "held out: measured by networks that have not seen them, 3 folds" in words
     assert view.numbers()["mendable"]["helps"] == pytest.approx(np.log(0.8 / 0.9), abs=1e-6)

@@ -46,7 +46,7 @@ def test_every_sample_has_its_own_gap_whatever_the_tables_order(six: Path, tmp_p
     assert known.posterior.dtype == torch.float32
     assert known.audio_weaker is not None
     assert known.audio_weaker.tolist() == [False, False, True, False, False, True]
-    assert known.cure is None
+    assert known.abstains is None
 
 
 def test_ids_that_are_not_the_training_split_are_counted_and_shown(
@@ -127,11 +127,11 @@ def test_what_mends_is_told_by_the_tables_own_scores_and_logits(six: Path, tmp_p
     assert found.helps == pytest.approx(np.log(8 / 17 / 0.8), rel=1e-6)
     assert found.above_chance == pytest.approx(np.log(0.1 * 3))
     known = posteriors.imbalance(lean, CPU, found)
-    assert known.cure is not None
-    assert known.cure.tolist() == [-1] * 6
-    helps = posteriors.imbalance(lean, CPU, Mendable(1.0, 0.1, 0.0))
-    assert helps.cure is not None
-    assert helps.cure.tolist() == [0] * 6
+    assert known.abstains is not None
+    assert known.abstains.tolist() == [True] * 6
+    helps = posteriors.imbalance(lean, CPU, Mendable(1.0, 0.1, 0.01, 0.0))
+    assert helps.abstains is not None
+    assert helps.abstains.tolist() == [False] * 6
 
 
 def test_what_cannot_tell_whether_imbalance_can_be_mended_says_what_it_lacks(

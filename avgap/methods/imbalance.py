@@ -20,21 +20,21 @@ class Imbalance(NamedTuple):
     """What losses take as constants of N samples, each (N,), without gradient.
 
     posterior: w_{i,1} of Eq. 9. audio_weaker: whether the audio has the lower score of the true
-    class; the visual counts as weaker where both are equal. cure: -1 where the weaker modality had
-    better abstain, 1 where it had better be pushed, 0 where neither (`mixture.mendable.cures`).
+    class; the visual counts as weaker where both are equal. abstains: whether the weaker modality
+    had better abstain (`mixture.mendable.abstaining`).
     """
 
     posterior: Tensor
     audio_weaker: Tensor | None = None  # None: by the batch's own scores
-    cure: Tensor | None = None  # None: unknown, since nothing was measured before
+    abstains: Tensor | None = None  # None: unknown, since nothing was measured before
 
     def of(self, rows: Tensor) -> Imbalance:
         """The same of some samples by their rows, (B,) int64."""
-        weaker, cure = self.audio_weaker, self.cure
+        weaker, abstains = self.audio_weaker, self.abstains
         return Imbalance(
             self.posterior[rows],
             None if weaker is None else weaker[rows],
-            None if cure is None else cure[rows],
+            None if abstains is None else abstains[rows],
         )
 
 

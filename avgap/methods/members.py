@@ -63,13 +63,10 @@ def distill(w: Imbalance) -> Emphasis:
 
 
 def mend(w: Imbalance) -> Emphasis:
-    """a = w₁ where the cure is to abstain, b = w₁ where it is to push; Eq. 7 elsewhere."""
-    if w.cure is None:
-        raise ValueError("mend needs to know each sample's cure")
-    nothing = torch.zeros_like(w.posterior)
-    return Emphasis(
-        torch.where(w.cure < 0, w.posterior, 0), torch.where(w.cure > 0, w.posterior, 0), nothing
-    )
+    """As `abstain` where held-out scores say that this serves the sample; Eq. 7 elsewhere."""
+    if w.abstains is None:
+        raise ValueError("mend needs to know whose weaker modality had better abstain")
+    return abstain(w._replace(posterior=torch.where(w.abstains, w.posterior, 0)))
 
 
 MEMBERS: dict[str, Callable[[Imbalance], Emphasis]] = {

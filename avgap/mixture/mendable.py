@@ -22,12 +22,19 @@ class Mendable(NamedTuple):
     """Of the samples more likely imbalanced than not, w_{i,1} > ½. NaN where there are none.
 
     share: of all samples, in [0, 1]. helps: mean of log p_fused(y) − log p_stronger(y), nats;
-    below zero the weaker modality hurts. above_chance: mean of log p_weaker(y) − log 1/M, nats.
+    below zero the weaker modality hurts. error: its standard error, NaN of one sample.
+    above_chance: mean of log p_weaker(y) − log 1/M, nats.
     """
 
     share: float
     helps: float
+    error: float
     above_chance: float
+
+    @property
+    def effect(self) -> int:
+        """-1 where the weaker modality hurts, 1 where it helps, by two standard errors; else 0."""
+        return int(self.helps > 2 * self.error) - int(self.helps < -2 * self.error)
 
 
 def mendable(
@@ -44,13 +51,16 @@ def mendable(
     """
     chosen = imbalanced > 0.5
     if not chosen.any():
-        return Mendable(0.0, math.nan, math.nan)
+        return Mendable(0.0, math.nan, math.nan, math.nan)
     audio, visual, fused = (
         log_prob(prob[chosen]) for prob in (audio_prob, visual_prob, fused_prob)
     )
+    change = fused - np.maximum(audio, visual)
+    n = len(change)
     return Mendable(
         float(chosen.mean()),
-        float((fused - np.maximum(audio, visual)).mean()),
+        float(change.mean()),
+        float(change.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan,
         float(above_chance(np.minimum(audio, visual), n_classes).mean()),
     )
 
@@ -59,29 +69,30 @@ def in_words(found: Mendable) -> str:
     """The same in a line."""
     if not found.share:
         return "no sample is more likely imbalanced than not"
-    hurts = found.helps < 0
-    effect, cure = ("hurts", "abstain") if hurts else ("helps", "be pushed")
+    effect, cure = {
+        -1: ("hurts", "it had better abstain"),
+        0: ("neither hurts nor helps", "plain training serves it"),
+        1: ("helps", "plain training serves it, and it may be able to do more"),
+    }[found.effect]
     return (
         f"{100 * found.share:.0f} % of the samples are imbalanced; there the weaker modality "
-        f"{effect} the fused output ({found.helps:+.2f} nats): it had better {cure}"
+        f"{effect} the fused output ({found.helps:+.3f} ± {found.error:.3f} nats): {cure}"
     )
 
 
-def cures(
+def abstaining(
     audio_prob: NDArray[np.floating],
     visual_prob: NDArray[np.floating],
-    helps: float,
+    found: Mendable,
     n_classes: int,
-) -> NDArray[np.int64]:
-    """What serves each sample's weaker modality: 1 to be pushed, -1 to abstain, 0 neither; (N,).
+) -> NDArray[np.bool_]:
+    """Whose weaker modality had better abstain, (N,); scores of the true class, (N,).
 
-    Decided for all first: only where the weaker modality hurts (helps < 0) may it abstain, only
-    where it helps may it be pushed. Then for each: it abstains where its score (N,) is below
-    chance, and is pushed where it is not.
+    Decided for all first: none, unless the weaker modality hurts. Then for each: where its score is
+    below chance.
     """
     weaker = log_prob(np.minimum(audio_prob, visual_prob))
-    below = above_chance(weaker, n_classes) < 0
-    return np.where(below, -int(helps < 0), int(helps > 0))
+    return (above_chance(weaker, n_classes) < 0) & (found.effect < 0)
 
 
 def above_chance(log_score: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:

@@ -132,12 +132,16 @@ def _mendable(view: RunView) -> list[str]:
         ]
     if not found.share:
         return []
-    helps, than = ("helps", "higher") if found.helps > 0 else ("hurts", "lower")
+    effect, than = {
+        -1: ("hurts", "is lower than"),
+        0: ("neither hurts nor helps", "does not differ from"),
+        1: ("helps", "is higher than"),
+    }[found.effect]
     guess = "above" if found.above_chance > 0 else "below"
     return [
         f"Where one modality leads ({100 * found.share:.0f} % of the samples) the other one "
-        f"{helps}: the fused score of the true class is {than} than the stronger's alone "
-        f"({found.helps:+.3f} in log), and the weaker's own is {guess} chance "
+        f"{effect}: the fused score of the true class {than} the stronger's alone "
+        f"({found.helps:+.3f} ± {found.error:.3f} in log), and the weaker's own is {guess} chance "
         f"({found.above_chance:+.2f})."
     ]
 

@@ -20,7 +20,7 @@ from avgap.artifact.scores import true_class_prob
 from avgap.data.cache.reader import Cache
 from avgap.errors import InputError
 from avgap.methods.imbalance import Imbalance
-from avgap.mixture.mendable import Mendable, cures, mendable
+from avgap.mixture.mendable import Mendable, abstaining, mendable
 from avgap.mixture.model import Mixture
 
 if TYPE_CHECKING:
@@ -75,13 +75,14 @@ class Posteriors:
         return mendable(*self.scores(), mixture.posterior(self.table.gap), self.n_classes)
 
     def imbalance(
-        self, mixture: Mixture, device: torch.device, cure: Mendable | None = None
+        self, mixture: Mixture, device: torch.device, found: Mendable | None = None
     ) -> Imbalance:
-        """Of every sample, (N,) on the device. cure: what decides on one, where one is wanted."""
+        """Of every sample, (N,) on the device. found: what decides who abstains, where wanted."""
         gap, chosen = self.table.gap, None
-        if cure is not None:
+        if found is not None:
             audio, visual, _ = self.scores()
-            chosen = torch.from_numpy(cures(audio, visual, cure.helps, self.n_classes)).to(device)
+            who = abstaining(audio, visual, found, self.n_classes)
+            chosen = torch.from_numpy(who).to(device)
         return Imbalance(
             torch.from_numpy(mixture.posterior(gap).astype(np.float32)).to(device),
             torch.from_numpy(gap < 0).to(device),
