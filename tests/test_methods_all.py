@@ -70,3 +70,11 @@ def test_parameters_without_gradient_are_those_that_the_method_says(name):
     for update in range(method.updates_per_batch):
         found = onestep.gradients(method, model, data, context._replace(update=update))
         assert any(gradient is None for gradient in found.values()) == method.partial
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_batch_of_one_is_a_batch(name):
+    method, model, _, context = prepared(name)
+    losses = updated(method, model, onestep.batch(1), context)
+    assert torch.tensor([float(loss) for loss in losses]).isfinite().all()
+    assert all(weight.isfinite().all() for weight in model.parameters())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from calling import SMALL, call
 from runs import ADAPT, gaps_of, make_crossfit, make_run, write_table, write_training
 
+from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gmm import read_mixture
 from avgap.errors import InputError
-from avgap.report.runfolder import read_run
+from avgap.fitgmm import fitgmm
+from avgap.report.runfolder import mixture_beside, read_files, read_run
+from avgap.settings import Fit
 
 
 @pytest.fixture
@@ -101,3 +106,31 @@ def test_held_out_gaps_of_another_cache_are_not_the_runs(run, tmp_path):
 
     make_crossfit(run / "crossfit", make_cache(tmp_path / "other.h5", seed=1))
     assert read_run(run).crossfit is None
+
+
+def test_of_two_mixtures_of_the_same_gaps_the_one_that_adapt_used_is_taken(run):
+    table = run / "gaps.h5"
+    used = read_mixture(run / "gmm.json")
+    fitgmm(table, run / "zzz.json", Fit(components=3))
+    assert (run / "adapt" / "step-01" / "gmm.json").exists()
+    assert read_run(run).moments[0].gmm.mixture == used.mixture
+
+
+def test_of_two_mixtures_of_the_same_gaps_that_nobody_used_none_is_guessed(run):
+    shutil.rmtree(run / "adapt")
+    fitgmm(run / "gaps.h5", run / "zzz.json", Fit(components=3))
+    with pytest.raises(InputError) as caught:
+        read_run(run)
+    assert str(run / "gmm.json") in str(caught.value)
+    assert str(run / "zzz.json") in str(caught.value)
+    assert "one of them: avgap report" in str(caught.value)
+    with pytest.raises(InputError, match="2 mixtures were fitted to"):
+        read_files([run / "gaps.h5", run / "gmm.json", run / "zzz.json"])
+    with pytest.raises(InputError, match="2 mixtures were fitted to"):
+        mixture_beside(run / "gaps.h5", read_gaps(run / "gaps.h5"))
+    assert read_files([run / "gaps.h5", run / "zzz.json"])[0].moments[0].gmm is not None
+
+
+def test_the_same_mixture_twice_is_one(run):
+    shutil.copy(run / "gmm.json", run / "copy.json")
+    assert read_run(run).moments[0].gmm is not None

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from avgap.errors import InputError
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that also takes one value per channel, which has no statistics.
+
+    So ends the last batch where it is one small clip, or a process's share of it: it is normalised
+    by the running statistics, as in evaluation, and does not enter them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → the same shape."""
+        if not self.training or x.numel() > x.shape[1]:
+            return super().forward(x)
+        return functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 class ResNet18(nn.Module):
@@ -27,7 +44,7 @@ class ResNet18(nn.Module):
                 [str(error).splitlines()[0]],
                 "pip install --force-reinstall torch torchvision (both from the same index)",
             ) from error
-        self.body = resnet18(weights=None)
+        self.body = resnet18(weights=None, norm_layer=BatchNorm)
         self.body.fc = nn.Identity()
         if channels != 3:
             self.body.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)

@@ -19,6 +19,7 @@ from avgap.mixture.plain import rightness
 from avgap.report.index import CheckpointFolder, Found, Index, training_order, walk
 
 TABLES = (".h5", ".csv", ".npy")
+_ROUND = re.compile(r"step-(\d+)")  # the folder of a round
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def read_files(paths: Sequence[Path]) -> list[RunFolder]:
     runs = []
     for path, table in tables.items():
         fitted = [file for file, gmm in mixtures.items() if _fitted_to(gmm, table)]
+        _expect_one(path, {file: mixtures[file].stamp.digest for file in fitted})
         mine = [path, *fitted[:1]]
         moment = Moment(0, path, table, mixtures.get(fitted[0]) if fitted else None, lone=True)
         found = [Found(p, stamp) for p in mine if (stamp := _stamp(p)) is not None]
@@ -145,14 +147,30 @@ def read_files(paths: Sequence[Path]) -> list[RunFolder]:
 
 
 def mixture_beside(path: Path, table: Gaps) -> Path | None:
-    """The mixture in the folder of a table of gaps that was fitted to it, if there is one."""
+    """The mixture in the folder of a table of gaps that was fitted to it, if there is one.
+
+    Raises InputError where there are several that differ.
+    """
+    fitted: dict[Path, str] = {}
     for file in sorted(path.parent.glob("*.json")):
         try:
-            if _fitted_to(read_mixture(file), table):
-                return file
+            gmm = read_mixture(file)
         except InputError:
             continue
-    return None
+        if _fitted_to(gmm, table):
+            fitted[file] = gmm.stamp.digest
+    _expect_one(path, fitted)
+    return next(iter(fitted), None)
+
+
+def _expect_one(gaps: Path, fitted: Mapping[Path, str]) -> None:
+    """Raise InputError where mixtures (path → digest) that were fitted to the same gaps differ."""
+    if len(set(fitted.values())) > 1:
+        raise InputError(
+            f"{len(fitted)} mixtures were fitted to {gaps}, and nothing says which is meant",
+            [str(path) for path in fitted],
+            f"one of them: avgap report {gaps} {next(iter(fitted))}",
+        )
 
 
 def _fitted_to(gmm: GmmFile, table: Gaps) -> bool:
@@ -172,15 +190,16 @@ def _stamp(path: Path) -> Stamp | None:
 
 def _foreign(path: Path, index: Index) -> list[Moment]:
     """The tables of gaps without a stamp: where there is one alone, or one with a mixture."""
-    mixtures = [read_mixture(f.path) for f in index.of_kind("gmm")]
+    mixtures = {f.path: read_mixture(f.path) for f in index.of_kind("gmm")}
     moments = []
     for file in sorted(f for f in path.rglob("*") if f.suffix in TABLES and f.is_file()):
         try:
             table = read_gaps(file)
         except InputError:
             continue
-        gmm = next((gmm for gmm in mixtures if _fitted_to(gmm, table)), None)
-        moments.append(Moment(0, file, table, gmm))
+        fitted = {path: gmm for path, gmm in mixtures.items() if _fitted_to(gmm, table)}
+        _expect_one(file, {path: gmm.stamp.digest for path, gmm in fitted.items()})
+        moments.append(Moment(0, file, table, next(iter(fitted.values()), None)))
     fitted = [moment for moment in moments if moment.gmm is not None]
     chosen = fitted or moments
     if len(chosen) > 1:
@@ -227,7 +246,7 @@ def _lines(log: Path) -> list[dict[str, Any]]:
 
 def _moments(index: Index, chain: list[CheckpointFolder]) -> list[Moment]:
     """One table of training gaps per round, with the mixture that was fitted to it."""
-    mixtures = {f.stamp.inputs.get("gaps"): f for f in index.of_kind("gmm")}
+    mixtures = _Mixtures(index)
     rounds = {
         checkpoint.stamp.digest: int(checkpoint.progress.get("step", 0))
         for training in chain
@@ -255,15 +274,49 @@ def _moments(index: Index, chain: list[CheckpointFolder]) -> list[Moment]:
     baseline = any(training.last.progress.get("phase") == "baseline" for training in chain)
     moments = []
     for number, table in sorted(first.items()):
-        fitted = mixtures.get(table.stamp.digest)
-        gmm = None if fitted is None else read_mixture(fitted.path)
+        gmm = mixtures.of(table)
         moments.append(Moment(number, table.path, read_gaps(table.path), gmm, baseline=baseline))
     return moments
 
 
+class _Mixtures:
+    """The mixtures of an index by the digest of the gaps that they were fitted to."""
+
+    def __init__(self, index: Index) -> None:
+        chain = _longest_chain(index)
+        adapted = [t for t in chain if t.last.progress.get("phase") == "adapt"]
+        self._given = {t.last.stamp.inputs.get("gmm") for t in adapted}
+        self._folders = {t.folder.resolve() for t in adapted}
+        self._fitted: dict[str, list[Found]] = {}
+        for found in index.of_kind("gmm"):
+            self._fitted.setdefault(found.stamp.inputs.get("gaps", ""), []).append(found)
+
+    def __contains__(self, gaps: str) -> bool:
+        return gaps in self._fitted
+
+    def of(self, table: Found) -> GmmFile | None:
+        """The mixture of these gaps, that which `adapt` used before all; None: there is none.
+
+        Raises InputError where nothing says which of several is meant.
+        """
+        fitted = self._fitted.get(table.stamp.digest, [])
+        used = [found for found in fitted if self._was_used(found)] or fitted
+        _expect_one(table.path, {found.path: found.stamp.digest for found in used})
+        return read_mixture(used[0].path) if used else None
+
+    def _was_used(self, found: Found) -> bool:
+        """Whether adaptation was given this mixture, or has it in its folder, or a round's."""
+        folder = found.path.parent.resolve()
+        is_round = _ROUND.fullmatch(folder.name) is not None
+        if not self._folders:  # its checkpoints may have been deleted
+            return is_round
+        place = folder.parent if is_round else folder
+        return found.stamp.digest in self._given or place in self._folders
+
+
 def _round(gaps: Found) -> int | None:
     """The adaptive round, from 1, before which `adapt` measured gaps; None of others."""
-    folder = re.fullmatch(r"step-(\d+)", gaps.path.parent.name)
+    folder = _ROUND.fullmatch(gaps.path.parent.name)
     return int(folder[1]) if folder else None
 
 
@@ -272,7 +325,7 @@ def _crossfit(index: Index, moments: list[Moment]) -> tuple[Moment | None, tuple
 
     Of several those with a mixture, in the folder that is the least deep.
     """
-    mixtures = {f.stamp.inputs.get("gaps"): f for f in index.of_kind("gmm")}
+    mixtures = _Mixtures(index)
     tables = [f for f in index.of_kind("gaps") if f.fold_checkpoints and not _round(f)]
     if moments:
         stamp = moments[0].gaps.stamp
@@ -282,9 +335,9 @@ def _crossfit(index: Index, moments: list[Moment]) -> tuple[Moment | None, tuple
     if not tables:
         return None, ()
     table, gaps = tables[0], read_gaps(tables[0].path)
-    fitted = mixtures.get(table.stamp.digest)
-    gmm = None if fitted is None else read_mixture(fitted.path)
-    return Moment(0, table.path, gaps, gmm, crossfit=True), _folds(index, table, gaps)
+    return Moment(0, table.path, gaps, mixtures.of(table), crossfit=True), _folds(
+        index, table, gaps
+    )
 
 
 def _folds(index: Index, table: Found, gaps: Gaps) -> tuple[Fold, ...]:
