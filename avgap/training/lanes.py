@@ -17,6 +17,7 @@ import torch
 
 from avgap import console
 from avgap.console.say import quiet
+from avgap.data.media.workers import SAFE_PATH, environment
 from avgap.errors import AvgapError, InputError
 
 Task = TypeVar("Task")
@@ -50,7 +51,7 @@ def in_lanes(
             lane = _Lane(number, lanes, device, quiet())
             mine = {name: tasks[name] for name in names[number::lanes]}
             process = context.Process(target=_work, args=(make, mine, lane, theirs), daemon=True)
-            with _interruptions_blocked():
+            with _interruptions_blocked(), environment(SAFE_PATH):
                 process.start()
             theirs.close()
             processes[ours] = process
