@@ -197,9 +197,9 @@ def _foreign(path: Path, index: Index) -> list[Moment]:
             table = read_gaps(file)
         except InputError:
             continue
-        fitted = {path: gmm for path, gmm in mixtures.items() if _fitted_to(gmm, table)}
-        _expect_one(file, {path: gmm.stamp.digest for path, gmm in fitted.items()})
-        moments.append(Moment(0, file, table, next(iter(fitted.values()), None)))
+        theirs = {place: gmm for place, gmm in mixtures.items() if _fitted_to(gmm, table)}
+        _expect_one(file, {place: gmm.stamp.digest for place, gmm in theirs.items()})
+        moments.append(Moment(0, file, table, next(iter(theirs.values()), None)))
     fitted = [moment for moment in moments if moment.gmm is not None]
     chosen = fitted or moments
     if len(chosen) > 1:
