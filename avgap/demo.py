@@ -11,7 +11,7 @@ prepare demo {0}/media -o {0}/cache.h5 --frames 4 --frame-size 32 --audio-recipe
 crossfit {0}/cache.h5 -o {0}/run/crossfit --folds 3 --epochs 5 --logits {training}
 fitgmm {0}/run/crossfit/gaps.h5 -o {0}/run/crossfit/gmm.json --criterion nec
 warmup {0}/cache.h5 -o {0}/run/warmup --epochs 5 {training}
-adapt {from} -o {0}/run/mend {rounds} --loss mend --posteriors {0}/run/crossfit/gaps.h5
+adapt {from} -o {0}/run/mend {rounds} --preset best --posteriors {0}/run/crossfit/gaps.h5
 adapt {from} -o {0}/others/plain {rounds} --loss joint
 adapt {from} -o {0}/others/paper {rounds} --preset paper
 evaluate {from} -o {0}/run/warmup/metrics.json

@@ -399,7 +399,17 @@ def test_posteriors_on_the_command_line(work: Path) -> None:
         "error: --loss mend decides by held-out scores\n"
         "  try: --posteriors GAPS, of avgap crossfit\n"
     )
+    told = fails(2, "adapt", *START, "-o", "c", "--preset", "best")
+    assert told.startswith("error: --preset best decides by held-out scores\n")
+    told = fails(2, *line, "-o", "c", "--preset", "best", "--gamma", "2")
+    assert told == "error: --loss mend has no --gamma\n  try: --loss adaptive\n"
     assert not Path("c").exists()
+    # One question, by either name.
+    assert call("gaps", *START, "-o", "g.h5", "--logits").exit_code == 0
+    line = ["adapt", *START, "--steps", "1", "--epochs", "1", "--posteriors", "g.h5", "-o", "m"]
+    assert call(*line, "--preset", "best").exit_code == 0
+    assert read_stamp(Path("m/checkpoint.pt")).parameters["loss"] == "mend"
+    assert "up to date: m/checkpoint.pt" in call(*line, "--loss", "mend").stderr
 
 
 def test_only_a_sum_can_be_kept_from_one_modality(work: Path) -> None:
@@ -489,7 +499,8 @@ def test_a_round_with_two_groups_is_weighted_whatever_is_asked_for_the_others(
 
 
 def test_presets_name_settings_and_the_paper_is_the_default() -> None:
-    assert set(PRESETS) == {"paper", "kept"}
+    assert set(PRESETS) == {"paper", "kept", "best"}
+    assert Adaptive(**PRESETS["best"]) == Adaptive(loss="mend")
     assert Adaptive(**PRESETS["paper"]) == Adaptive()
     assert Adaptive(**PRESETS["kept"]) == Adaptive(gamma=0.1, pull="weaker", keep_unimodal=True)
 

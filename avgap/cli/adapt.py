@@ -37,15 +37,18 @@ def adapt(
     \b
     avgap adapt cache.h5 --checkpoint run/warmup/checkpoint.pt -o run/adapt --steps 4 --epochs 10
     avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/kept --preset kept
-    avgap adapt cache.h5 -c run/warmup/checkpoint.pt -o run/held-out --posteriors folds/gaps.h5
+    avgap adapt cache.h5 -c run/warmup -o run/best --preset best --posteriors run/crossfit/gaps.h5
     """
     console.setup(quiet=quiet)
+    preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}
+    adaptive = replace(adaptive, **preset)
     _expect_meant(ctx, adaptive.loss)
     if posteriors is not None and adaptive.weights != "posterior":
         raise UsageError(f"--weights {adaptive.weights} looks at no --posteriors: choose one")
     if posteriors is None and adaptive.loss == "mend":
+        name = "--loss mend" if given(ctx, "loss") else "--preset best"
         raise UsageError(
-            "--loss mend decides by held-out scores", hint="--posteriors GAPS, of avgap crossfit"
+            f"{name} decides by held-out scores", hint="--posteriors GAPS, of avgap crossfit"
         )
     for name in ("components", "criterion"):
         if gmm is not None and given(ctx, name):
@@ -60,13 +63,12 @@ def adapt(
         early.expect_gaps([str(posteriors)])
     from avgap.adapt import adapt as stage
 
-    preset = {n: value for n, value in PRESETS[rounds.preset].items() if not given(ctx, n)}
     criterion = rounds.criterion or ("likelihood" if posteriors is None else "nec")
     result = stage(
         cache,
         checkpoint,
         output,
-        settings=replace(adaptive, **preset),
+        settings=adaptive,
         changes=changes,
         posteriors=posteriors,
         gmm=gmm,
@@ -86,7 +88,9 @@ def adapt(
 
 def _expect_meant(ctx: typer.Context, loss: str) -> None:
     """Raise UsageError where another loss than Eq. 10 is given what it does not look at."""
-    names = () if loss == "adaptive" else ("preset", *unused(loss))
+    names = () if loss == "adaptive" else unused(loss)
+    if loss != "adaptive" and given(ctx, "loss"):
+        names = ("preset", *names)
     if loss in CONTROLS:
         names = (*names, "posteriors", "gmm")
     beside = [f"--{name.replace('_', '-')}" for name in names if given(ctx, name)]
