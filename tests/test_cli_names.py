@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from calling import fails
+from typer.testing import CliRunner
 
 from avgap.artifact.gaps import read_gaps
 from avgap.artifact.predictions import read_scores
-from avgap.cli import names
+from avgap.cli import app, names
 from avgap.data.datasets import DATASETS, FILES
 from avgap.errors import AvgapError
 from avgap.figures import expect_writable
@@ -48,3 +49,19 @@ def test_a_name_for_a_sentence():
 
 def test_the_order_of_the_names_is_that_of_the_message(tmp_path):
     assert "known: csv, avdigits, demo," in fails(2, "prepare", "cvs", tmp_path, "-o", "c.h5")
+
+
+@pytest.mark.parametrize(
+    ("words", "proposed"),
+    [
+        ("avgap prepare av", ["ave", "avdigits"]),
+        ("avgap baseline ogm", ["ogm-ge"]),
+        ("avgap warmup c.h5 --encoder re", ["resnet18"]),
+    ],
+)
+def test_a_shell_completes_the_names(words, proposed, monkeypatch):
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    monkeypatch.setenv("_AVGAP_COMPLETE", "complete_bash")
+    done = CliRunner().invoke(app, [], prog_name="avgap")
+    assert sorted(done.output.split()) == sorted(proposed)

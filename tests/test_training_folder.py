@@ -14,6 +14,8 @@ from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import read_checkpoint
 from avgap.crossfit import crossfit
 from avgap.errors import OutputError
+from avgap.settings import Network
+from avgap.warmup import warmup
 
 
 def digest(path: Path) -> str:
@@ -96,3 +98,14 @@ def test_a_crossfit_goes_on_fold_by_fold_and_its_table_follows(tmp_path: Path) -
         read_stamp(tmp_path / "x" / "gaps.h5").inputs
         == read_stamp(tmp_path / "y" / "gaps.h5").inputs
     )
+
+
+def test_pixels_that_the_cache_does_not_have_are_told(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for size, told in ((64, True), (8, False), (224, False)):
+        network = Network("small", "small", size)
+        settings = test_training.settings(epochs=1)
+        warmup(cache, tmp_path / f"{size}", loss="joint", network=network, settings=settings)
+        words = " ".join(capsys.readouterr().err.split())
+        assert ("the cached frames have 16 px, and are used as they are" in words) == told

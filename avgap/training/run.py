@@ -199,6 +199,7 @@ def plan_from_scratch(
 ) -> Plan:
     """The plan of a training from random weights: one round. chosen: as `from_scratch`."""
     resolved = resolve(settings, cache, device)
+    _tell_of_size(cache, network.image_size)
     description = Description(
         network.audio_encoder,
         network.visual_encoder,
@@ -221,6 +222,15 @@ def plan_from_scratch(
         begin=lambda *_: Round(method, {}),
         graph=method.graph,
     )
+
+
+def _tell_of_size(cache: Cache, asked: int) -> None:
+    """Say where more pixels are asked for than the cache has; the default asks for none."""
+    there = visual_input(cache, asked)
+    if cache.kind != "embedding" and asked != Network.image_size and there[-1] < asked:
+        console.notice(
+            f"--image-size {asked}: the cached frames have {there[-1]} px, and are used as they are"
+        )
 
 
 def resolve(settings: Training, cache: Cache, device: torch.device) -> Training:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +13,19 @@ from avgap.settings import AUDIO_RECIPES
 
 OUT = "Output"  # a panel of a command's help
 
+
+def _beginning(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """What a shell proposes for a word that is begun: the names that begin so."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
 Dataset = Annotated[
     str,
     Argument(
         metavar="DATASET",
         help=f"{either(DATASETS)}.",
         show_default=False,
+        autocompletion=_beginning(DATASETS),
     ),
 ]
 Root = Annotated[
@@ -30,7 +38,12 @@ Root = Annotated[
 ]
 MethodName = Annotated[
     str,
-    Argument(metavar="METHOD", help=f"{either(tuple(METHODS))}.", show_default=False),
+    Argument(
+        metavar="METHOD",
+        help=f"{either(tuple(METHODS))}.",
+        show_default=False,
+        autocompletion=_beginning(METHODS),
+    ),
 ]
 CacheFile = Annotated[
     Path, Argument(metavar="CACHE", help="cache.h5, from prepare.", show_default=False)
@@ -143,7 +156,10 @@ Posteriors = Annotated[
 ]
 Encoder = Annotated[
     str | None,
-    Option(help=f"Both encoders: {either(ENCODERS[:2])}; {either(ENCODERS[2:])} of embeddings."),
+    Option(
+        help=f"Both encoders: {either(ENCODERS[:2])}; {either(ENCODERS[2:])} of embeddings.",
+        autocompletion=_beginning(ENCODERS),
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
