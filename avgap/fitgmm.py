@@ -20,6 +20,7 @@ from avgap.artifact import STANDARD_STREAM, Kind, Output, Question, Stamp
 from avgap.artifact.gaps import Gaps
 from avgap.artifact.gapstream import Pooled, Table, collect
 from avgap.artifact.gmm import mixture_digest, read_mixture
+from avgap.mixture.bootstrap import STEPS
 from avgap.mixture.fit import fit
 from avgap.mixture.model import Mixture
 from avgap.mixture.plain import by_heart, measured, plain, rightness, told
@@ -88,7 +89,7 @@ def fitgmm(
             console.warn(f"{table.path} carries no avgap stamp: its origin is unknown")
     question = Question("avgap.gmm", _inputs(collected.tables), settings.recorded)
     target = Output(output, question, _sources(collected.tables), _GMM)
-    answer = target.reuse(force=force) or target.write(fit(collected.gap, settings), started)
+    answer = target.reuse(force=force) or target.write(_fit(collected, settings), started)
     result = answer.content
     lines, say = _without_a_mixture(collected)
     verdict = verdict_with_histogram(result.mixture, result.diagnostics, collected.bins)
@@ -99,6 +100,13 @@ def fitgmm(
     path = None if str(output) == STANDARD_STREAM else Path(output)
     words = "\n".join([*lines, "", verdict])
     return FitGmm(result, answer.stamp, path, answer.up_to_date, words, say)
+
+
+def _fit(collected: Pooled, settings: Fit) -> FitResult:
+    if not settings.bootstrap:
+        return fit(collected.gap, settings)
+    with console.progress(f"{settings.bootstrap:,} resamples", STEPS, "fits") as bar:
+        return fit(collected.gap, settings, bar.advance)
 
 
 def _without_a_mixture(pooled: Pooled) -> tuple[list[str], dict[str, Any]]:

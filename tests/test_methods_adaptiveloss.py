@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import avgap
-from avgap import AdaptiveLoss, Mixture
+from avgap import AdaptiveLoss, Mixture, fit_mixture
 from avgap.adapt import adapt
 from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
 from avgap.data.cache.reader import open_cache
@@ -161,6 +161,36 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gmm.json").write_text(json.dumps({"components": {}}))
     with pytest.raises(InputError, match="is not an avgap artifact"):
         AdaptiveLoss(tmp_path / "gmm.json")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("settings", [{}, {"keep_unimodal": True}, {"weights": "uniform"}])
+def test_the_loss_has_the_type_of_the_logits(kind: torch.dtype, settings: dict[str, Any]) -> None:
+    first, second = (torch.randn(8, 3).to(kind).requires_grad_() for _ in range(2))
+    loss = AdaptiveLoss(MIXTURE, **settings).parts(first, second, torch.arange(8) % 3, epoch=2)
+    assert loss.total.dtype == kind
+    assert {term.dtype for term in loss.terms.values()} == {kind}
+    loss.total.backward()
+    assert first.grad is not None
+    assert first.grad.isfinite().all()
+
+
+def test_what_is_no_mixture_is_told_what_is_wanted() -> None:
+    gaps = np.linspace(-1, 1, 60)
+    for wrong in (gaps, torch.zeros(60), fit_mixture(gaps), None):
+        with pytest.raises(
+            UsageError, match=r"wants a Mixture, or the path of a gmm\.json"
+        ) as told:
+            AdaptiveLoss(wrong)  # type: ignore[arg-type]
+        assert told.value.hint == "AdaptiveLoss(avgap.fit_mixture(gaps).mixture)"
+    with pytest.raises(UsageError, match=r"not ndarray of shape \(60,\)"):
+        AdaptiveLoss(gaps)  # type: ignore[arg-type]
+
+
+def test_a_fit_says_whether_it_is_supported_and_what_to_be_careful_about() -> None:
+    result = fit_mixture(np.random.default_rng(0).normal(0, 0.1, 500))
+    assert result.supported is False
+    assert any("not supported" in line for line in result.warnings)
 
 
 def test_the_lines_of_the_document_run() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from avgap.mixture.diagnostics import contradiction, diagnose, supported, valley_p
+from avgap.mixture.diagnostics import contradiction, diagnose, supported, unmet, valley_p
 from avgap.mixture.fit import fit_mixture
 from avgap.mixture.histogram import Bins
 from avgap.mixture.model import Component, Mixture
@@ -136,3 +136,29 @@ def test_two_samples_support_nothing():
     assert (
         "(2 samples, 1 in the smallest group: 50 and 10 are needed)" in diagnostics["warnings"][0]
     )
+
+
+@pytest.mark.parametrize(
+    ("separation", "dip_p", "delta", "n", "told"),
+    [
+        (
+            1.997,
+            0.31,
+            300,
+            1000,
+            [
+                "the separation is 1.997 σ, less than 2, "
+                "and the dip test's p is 0.31, not below 0.05"
+            ],
+        ),
+        (3, 0.9, 10, 1000, ["ΔBIC is 10, not above 10"]),
+        (3, 0.9, 9.97, 1000, ["ΔBIC is 9.97, not above 10"]),
+        (3, 0.01, 300, 40, ["40 samples, 20 in the smallest group: 50 and 10 are needed"]),
+        (1, 0.01, -4, 1000, ["ΔBIC is -4, not above 10"]),
+        (3, 0.01, 300, 1000, []),
+    ],
+)
+def test_what_is_lacking_is_told_criterion_by_criterion(separation, dip_p, delta, n, told):
+    mixture = Mixture(Component(0.5, 0.0, 0.01), Component(0.5, 0.6, 0.01))
+    found = unmet(mixture, {"separation": separation, "dip_p": dip_p, "delta_bic": delta}, n)
+    assert found == told

@@ -119,3 +119,45 @@ def test_one_group_is_told_as_one():
 def test_a_gap_may_stand_for_many_samples():
     counted = verdict.histogram(np.array([0.0, 0.5]), None, np.array([3.0, 9.0]))
     assert counted == verdict.histogram(np.repeat([0.0, 0.5], [3, 9]))
+
+
+# ---------------------------------------------------------------- criteria, sides, resamples
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "text"),
+    [(1.97, 2, "1.97"), (1.9999, 2, "1.9999"), (2, 2, "2.0"), (2.04, 2, "2.04"), (3.16, 2, "3.2")],
+)
+def test_a_number_is_not_rounded_onto_the_bound_it_misses(value, bound, text):
+    assert verdict.rounded(value, bound, ".1f", ".2f") == text
+
+
+def test_names_of_three_groups_follow_the_signs_of_their_gaps():
+    one_side = Mixture(
+        Component(0.7, 0.0, 0.01),
+        audio_dominant=Component(0.26, 0.9, 0.01),
+        visual_dominant=Component(0.04, 0.85, 0.01),
+    )
+    assert verdict.verdict(one_side, STRONG, 1000).splitlines()[0] == (
+        "30 % of 1,000 samples are imbalanced: 26 % audio-dominant at 0.90, "
+        "4 % audio-dominant at 0.85"
+    )
+    assert verdict.who_leads(one_side) == "audio"
+    assert verdict.who_leads(THREE) == "audio"
+    key = verdict.histogram(np.array([0.0, 0.6]), one_side).splitlines()[0]
+    assert key.endswith("░ audio-dominant  ▒ audio-dominant at 0.85")
+
+
+def test_resamples_are_told_with_their_errors_and_p():
+    errors = {
+        "balanced": {"weight": 0.02, "mean": 0.004, "variance": 0.0006},
+        "imbalanced": {"weight": 0.02, "mean": 0.015, "variance": 0.005},
+    }
+    found = {"replicates": 199, "p_value": 0.005, "standard_errors": errors}
+    assert verdict.resampled(MIXTURE, {"bootstrap": found}) == [
+        "by 199 resamples: balanced 75.0 ± 2.0 %, μ 0.000 ± 0.004, σ² 0.01 ± 0.0006; "
+        "imbalanced 25.0 ± 2.0 %, μ -0.500 ± 0.015, σ² 0.04 ± 0.005",
+        "one component fewer: p ≤ 0.005 (small: it does not do)",
+    ]
+    assert verdict.resampled(MIXTURE, {"bootstrap": None}) == verdict.resampled(MIXTURE, {}) == []
+    assert "by 199 resamples" in verdict.verdict(MIXTURE, {**STRONG, "bootstrap": found}, 100)

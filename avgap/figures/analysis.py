@@ -52,7 +52,7 @@ def by_group(bars: Sequence[Bar], title: str) -> Figure:
             colour = COLOURS["imbalanced"]
             panels[1].errorbar(values, rows, xerr=spread, fmt="o", color=colour, capsize=2)
             panels[1].set_xlim(left=0)
-            panels[1].set_xlabel("imbalanced, %, with 95 % interval")
+            panels[1].set_xlabel("called imbalanced, %, with 95 % interval")
         for axes in panels:
             axes.patch.set_alpha(0)
             axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.5)

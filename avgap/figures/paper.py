@@ -11,6 +11,7 @@ import numpy as np
 
 from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
 from avgap.mixture.model import Mixture
+from avgap.mixture.verdict import leads, shown_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,8 +131,9 @@ def _draw_gaps(
             f"π{'₀₁₂'[index]} = {component.weight:.3f}, μ = {component.mean:.3f}, "
             f"σ = {component.std:.2g}"
         )
-        label = f"{role.replace('_', '-')}: {values.replace('-', '−')}"
-        curve, colour = component.density(grid), COLOURS[role.removesuffix("_dominant")]
+        label = f"{shown_name(role, component)}: {values}".replace(" -", " −")
+        side = leads(component) if role.endswith("_dominant") else role
+        curve, colour = component.density(grid), COLOURS[side]
         axes.plot(grid, curve, color=colour, linewidth=1.8, label=label)
         axes.fill_between(grid, curve, color=colour, alpha=0.18, linewidth=0)
     if detailed and mixture.leaning:

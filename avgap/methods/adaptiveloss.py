@@ -23,7 +23,7 @@ class AdaptiveLoss(nn.Module):
     mixture: of the gaps of the first minus the second modality, or the path of a gmm.json. Assign
     a new one to `mixture` before every round. The others are the settings of `avgap adapt`, with
     the same defaults; `**avgap.settings.PRESETS["kept"]` is its `--preset kept`. Raises InputError:
-    a gmm.json that cannot be used; UsageError: unknown weights or pull.
+    a gmm.json that cannot be used; UsageError: no mixture, unknown weights or pull.
     """
 
     def __init__(
@@ -84,13 +84,18 @@ class AdaptiveLoss(nn.Module):
         fused: Tensor | None = None,
         imbalanced: Tensor | None = None,
     ) -> Loss:
-        """The loss as `total`, and its `terms` by the names of log.jsonl, all scalars."""
+        """The loss as `total`, and its `terms` by the names of log.jsonl.
+
+        All are scalars of the type of the logits.
+        """
         known = None
         if imbalanced is not None:
             if self.equation.weights != "posterior":
                 raise UsageError(f"weights={self.equation.weights!r} look at no w₁ that is given")
             known = Imbalance(imbalanced.detach())
-        return self.equation.loss(Logits(first, second, fused), label, epoch, known)
+        loss = self.equation.loss(Logits(first, second, fused), label, epoch, known)
+        terms = {name: term.to(first.dtype) for name, term in loss.terms.items()}
+        return Loss(loss.total.to(first.dtype), terms)
 
     def extra_repr(self) -> str:
         """The settings, for printing."""
@@ -99,4 +104,13 @@ class AdaptiveLoss(nn.Module):
 
 
 def _read(mixture: Mixture | str | Path) -> Mixture:
-    return mixture if isinstance(mixture, Mixture) else read_mixture(mixture).mixture
+    if isinstance(mixture, Mixture):
+        return mixture
+    if isinstance(mixture, str | Path):
+        return read_mixture(mixture).mixture
+    shape = getattr(mixture, "shape", None)
+    what = type(mixture).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+    raise UsageError(
+        f"AdaptiveLoss wants a Mixture, or the path of a gmm.json, not {what}",
+        hint="AdaptiveLoss(avgap.fit_mixture(gaps).mixture)",
+    )

@@ -8,6 +8,7 @@ All replicates are fitted at once, on bins narrow against the narrowest componen
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,19 +28,29 @@ _MOST_BINS = 4096
 _TOL = 1e-7  # of the mean log-likelihood: far below the noise of resampling
 _SEED = 2  # of the resampling, beside the seed of the fit
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # where a further component is started
+STEPS = 2 * (2 + len(_QUANTILES)) + 1  # fits of all replicates at once, as progress counts them
 
 
-def bootstrap(bins: Bins, mixture: Mixture, fewer: Mixture | None, settings: Fit) -> Bootstrap:
+def bootstrap(
+    bins: Bins,
+    mixture: Mixture,
+    fewer: Mixture | None,
+    settings: Fit,
+    advance: Callable[[], None] = lambda: None,
+) -> Bootstrap:
     """Standard errors of every parameter, and the p-value of one component fewer.
 
     standard_errors: over settings.bootstrap resamples of the gaps, by role. p_value: the share of
     samples drawn from the mixture of one component fewer (None: there is none) in which one more
-    raises the likelihood as much as here.
+    raises the likelihood as much as here. advance: called after each of STEPS, at most.
     """
     rng = np.random.default_rng([settings.seed, _SEED])
     edges = _edges([m for m in (mixture, fewer) if m is not None])
     errors = _standard_errors(_binned(bins, edges), mixture, settings, rng)
-    p = None if fewer is None else _p_value(_binned(bins, edges), edges, mixture, fewer, settings)
+    advance()
+    p = None
+    if fewer is not None:
+        p = _p_value(_binned(bins, edges), edges, mixture, fewer, settings, advance)
     return {"replicates": settings.bootstrap, "p_value": p, "standard_errors": errors}
 
 
@@ -71,7 +82,12 @@ def _standard_errors(
 
 
 def _p_value(
-    bins: Bins, edges: NDArray[np.float64], mixture: Mixture, fewer: Mixture, settings: Fit
+    bins: Bins,
+    edges: NDArray[np.float64],
+    mixture: Mixture,
+    fewer: Mixture,
+    settings: Fit,
+    advance: Callable[[], None],
 ) -> float:
     """The parametric bootstrap of the likelihood ratio; the least it can say is 1 / (B + 1)."""
     rng = np.random.default_rng([settings.seed, _SEED, 1])
@@ -83,17 +99,23 @@ def _p_value(
     middle = (edges[1:] + edges[:-1]) / 2
     spread = np.full(len(middle), (edges[1] - edges[0]) ** 2 / 12)
     whole = Bins(middle, spread, drawn[0])
-    null = _ratio(whole, mixture, fewer, settings, drawn)
-    here = _ratio(bins, mixture, fewer, settings, bins.count[None])[0]
+    null = _ratio(whole, mixture, fewer, settings, drawn, advance)
+    here = _ratio(bins, mixture, fewer, settings, bins.count[None], advance)[0]
     return float((1 + (null >= here).sum()) / (settings.bootstrap + 1))
 
 
 def _ratio(
-    bins: Bins, mixture: Mixture, fewer: Mixture, settings: Fit, counts: NDArray[np.float64]
+    bins: Bins,
+    mixture: Mixture,
+    fewer: Mixture,
+    settings: Fit,
+    counts: NDArray[np.float64],
+    advance: Callable[[], None],
 ) -> NDArray[np.float64]:
     """Twice the gain in log-likelihood by one component more, for R rows of counts, (R,)."""
     rows = len(counts)
     small = _run_em(bins, Parameters.of(*fewer.components.values(), repeat=rows), settings, counts)
+    advance()
     # Several starts, as the fit itself has: from one alone the gain under the null would be too
     # small, and p with it.
     initial = [list(mixture.components.values())] + [
@@ -102,6 +124,7 @@ def _ratio(
     gains = []
     for components in initial:
         large = _run_em(bins, Parameters.of(*components, repeat=rows), settings, counts)
+        advance()
         # A spike on a few resampled values has no bound of likelihood; the fit itself rejects it.
         collapsed = (large.parameters.variance < 2 * settings.reg_covar).any(axis=1)
         gain = 2 * counts.sum(1) * (large.log_likelihood - small.log_likelihood)

@@ -12,17 +12,20 @@ from avgap.mixture import verdict
 from avgap.mixture.dip import DIP_P_NEEDED, MAX_SAMPLES, dip_test
 from avgap.mixture.model import Component, Mixture
 from avgap.mixture.result import Diagnostics, FitRecord
+from avgap.mixture.verdict import (
+    DELTA_BIC_NEEDED,
+    GROUP_NEEDED,
+    SAMPLES_NEEDED,
+    SEPARATION_NEEDED,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from avgap.mixture.histogram import Bins
 
-DELTA_BIC_NEEDED = 10.0  # strong evidence: Kass and Raftery 1995
-SEPARATION_NEEDED = 2.0  # standard deviations: where two equal Gaussians begin to show two peaks
 VALLEY_P_NEEDED = 0.01  # to say that there is a valley
-SAMPLES_NEEDED = 50
-GROUP_NEEDED = 10  # samples in the smallest component
 _VOID = 1e-3  # the σ of the default variance floor: no group is narrower
 _GRID = 201  # points between two means at which the least density is looked for
 
@@ -161,8 +164,8 @@ def _warnings(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -> lis
     for role, component in mixture.components.items():
         if at_floor(component, fit["reg_covar"]):
             lines.append(
-                f"the {verdict.role_name(role)} component has collapsed to the variance floor "
-                f"at {component.mean:.4f}"
+                f"the {verdict.shown_name(role, component)} component has collapsed to the "
+                f"variance floor at {component.mean:.4f}"
             )
     if diagnostics["contradiction"] > 0.01:
         lines.append(
@@ -182,26 +185,43 @@ def _about_support(mixture: Mixture, fit: FitRecord, diagnostics: Diagnostics) -
         ]
     if diagnostics["supported"]:
         return []
-    count, n = verdict.COUNT_WORDS[len(mixture.components)], fit["n_samples"]
+    count = verdict.COUNT_WORDS[len(mixture.components)]
+    why = "; ".join(unmet(mixture, diagnostics, fit["n_samples"]))
+    likely = "one peak" if len(mixture.components) == 2 else "fewer groups"
+    return [
+        f"{count} components are not supported by these gaps ({why}): they may well be {likely}"
+    ]
+
+
+def unmet(mixture: Mixture, diagnostics: Diagnostics, n: int) -> list[str]:
+    """What N gaps lack to support the groups of a mixture: each criterion, and by how much."""
+    lines: list[str] = []
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:
-        why = (
-            f"{n} samples, {smallest:.0f} in the smallest group: "
+        lines.append(
+            f"{n} samples, {rounded(smallest, GROUP_NEEDED, '.0f', '.1f')} in the smallest group: "
             f"{SAMPLES_NEEDED} and {GROUP_NEEDED} are needed"
         )
-        return [f"{count} components are not supported by these gaps ({why})"]
-    return [
-        f"{count} components are not supported by these gaps "
-        f"({verdict.key_diagnostics(diagnostics)}): they may well be "
-        + ("one peak" if len(mixture.components) == 2 else "fewer groups")
-    ]
+    apart = diagnostics["separation"] >= SEPARATION_NEEDED
+    two = len(mixture.components) == 2
+    if not apart and not (two and diagnostics["dip_p"] < DIP_P_NEEDED):
+        said = rounded(diagnostics["separation"], SEPARATION_NEEDED, ".1f", ".2f")
+        dip = rounded(diagnostics["dip_p"], DIP_P_NEEDED, ".2g", ".3g")
+        lines.append(
+            f"the separation is {said} σ, less than {SEPARATION_NEEDED:g}"
+            + (f", and the dip test's p is {dip}, not below {DIP_P_NEEDED}" if two else "")
+        )
+    if diagnostics["delta_bic"] <= DELTA_BIC_NEEDED:
+        said = rounded(diagnostics["delta_bic"], DELTA_BIC_NEEDED, ",.0f", ".1f")
+        lines.append(f"ΔBIC is {said}, not above {DELTA_BIC_NEEDED:g}")
+    return lines
 
 
 def _about_roles(mixture: Mixture) -> list[str]:
     lines = []
     for role, component in mixture.leaning.items():
         if abs(component.mean) < abs(mixture.balanced.mean):
-            name = verdict.role_name(role)
+            name = verdict.shown_name(role, component)
             lines.append(
                 f"the {name} component is the wide one, not the one farther from zero "
                 f"(means {mixture.balanced.mean:.3f} balanced, {component.mean:.3f} {name})"

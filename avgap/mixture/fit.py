@@ -7,6 +7,7 @@ convergence, on the gaps themselves up to EXACT of them, else on a histogram.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -15,19 +16,14 @@ from scipy.special import entr, softmax
 
 from avgap.errors import InputError
 from avgap.mixture.bootstrap import bootstrap
-from avgap.mixture.diagnostics import (
-    GROUP_NEEDED,
-    about_cells,
-    bic,
-    diagnose,
-    select_components,
-)
+from avgap.mixture.diagnostics import about_cells, bic, diagnose, select_components
 from avgap.mixture.em import Fits, Parameters, em
 from avgap.mixture.histogram import Bins, Histogram, screening_bins
 from avgap.mixture.initial import moments, split_components, starts
 from avgap.mixture.model import Component, Mixture
 from avgap.mixture.result import FitRecord, FitResult
 from avgap.mixture.ties import cell, over_cells
+from avgap.mixture.verdict import GROUP_NEEDED
 from avgap.settings import Fit
 
 if TYPE_CHECKING:
@@ -67,9 +63,14 @@ def fit_mixture(
     return fit(np.asarray(gap, dtype=np.float64), settings)
 
 
-def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
+def fit(
+    gap: NDArray[np.float64] | Histogram,
+    settings: Fit,
+    advance: Callable[[], None] = lambda: None,
+) -> FitResult:
     """Fit a mixture to N gaps, (N,), or to the histogram of any number of them.
 
+    advance: called after each of bootstrap.STEPS, at most, where there are resamples.
     Rounded gaps are spread over what each stands for, see `ties`. Raises InputError: fewer
     different gaps than components, gaps that are not numbers in [−1, 1].
     """
@@ -106,7 +107,7 @@ def fit(gap: NDArray[np.float64] | Histogram, settings: Fit) -> FitResult:
         diagnostics["warnings"] += about_cells(mixture, width)
     if settings.bootstrap:
         fewer = mixtures.get(most - 1)
-        diagnostics["bootstrap"] = bootstrap(bins, mixture, fewer, settings)
+        diagnostics["bootstrap"] = bootstrap(bins, mixture, fewer, settings, advance)
     return FitResult(mixture, record, diagnostics)
 
 

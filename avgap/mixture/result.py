@@ -99,6 +99,16 @@ class FitResult:
     fit: FitRecord
     diagnostics: Diagnostics
 
+    @property
+    def supported(self) -> bool:
+        """Whether the gaps support the groups; one component claims none, and is supported."""
+        return self.diagnostics["supported"]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to be careful about, in sentences: that the groups are not supported, too."""
+        return self.diagnostics["warnings"]
+
     def as_dict(self) -> dict[str, Any]:
         """The body of gmm.json."""
         return {

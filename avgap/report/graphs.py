@@ -85,7 +85,7 @@ def _groups(name: str, of: list[Group]) -> Graph:
         else Bar(g.name, g.mean_gap, g.imbalanced.value, g.imbalanced.low, g.imbalanced.high)
         for g in of
     ]
-    title = f"Mean gap and imbalanced share by {name}"
+    title = f"Mean gap and share called imbalanced by {name}"
     return Graph(f"by-{name}", title, lambda: figures.by_group(bars, f"by {name}"))
 
 

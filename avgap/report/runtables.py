@@ -7,6 +7,7 @@ from typing import Any
 
 from avgap.artifact.metrics import TITLES
 from avgap.mixture.plain import BEYOND, measured_briefly
+from avgap.mixture.verdict import shown_name, who_leads
 from avgap.report.breakdown import Group
 from avgap.report.runview import RunView, plain_of
 from avgap.report.tables import NOTHING, Table, interval, minus, number, percent, points, signed
@@ -111,7 +112,7 @@ def rounds(view: RunView) -> Table:
             signed(mixture.imbalanced_mean) if mixture.leaning and shows else NOTHING,
             *([percent(None if counted is None else float(counted.mean()))] if fixed else []),
             number(of["origin"]),
-            mixture.dominant if shows else NOTHING,
+            who_leads(mixture) if shows else NOTHING,
             number(said["separation"], 2),
             number(said["delta_bic"]),
             "yes" if shows else "no",
@@ -133,7 +134,7 @@ def components(view: RunView) -> Table:
     rows = [
         [
             of["name"],
-            role.replace("_", "-"),
+            shown_name(role, part),
             f"{part.weight:.3f}",
             minus(f"{part.mean:.3f}"),
             number(part.variance, 2),
@@ -171,7 +172,7 @@ def never_moved(view: RunView, most: int = 20) -> Table:
 def groups(name: str, of: Sequence[Group]) -> Table:
     """One breakdown: shares in percent with Wilson's 95 % intervals."""
     columns = ["n", "mean gap"]
-    columns += ["imbalanced, %"] if any(g.imbalanced for g in of) else []
+    columns += ["called imbalanced, %"] if any(g.imbalanced for g in of) else []
     columns += ["audio leads, %", "leads"]
     columns += ["fused right, %"] if any(g.fused_right for g in of) else []
     rows = []

@@ -6,7 +6,7 @@ import re
 
 from avgap.mixture.model import Mixture
 from avgap.mixture.plain import BEYOND, by_heart, measured, measured_briefly
-from avgap.mixture.verdict import far_from_zero, not_balanced
+from avgap.mixture.verdict import far_from_zero, leads, not_balanced, resampled
 from avgap.report.runfolder import Moment
 from avgap.report.runview import RunView, plain_of, shows_groups
 from avgap.settings import MODALITIES
@@ -34,11 +34,13 @@ def _typeset(lines: list[str]) -> list[str]:
 
 
 def warnings(view: RunView) -> list[str]:
-    """What speaks against believing the first gaps, or the word balanced; a sentence each."""
+    """What speaks against believing the first gaps, or their mixture; a sentence each."""
     if view.first is None:
         return []
     lines = [by_heart(view.first.gaps.held_out, plain_of(view.first.gaps).accuracy)]
-    lines.append("" if view.mixture is None else not_balanced(view.mixture))
+    if view.first.gmm is not None:
+        lines.append(not_balanced(view.first.gmm.mixture))
+        lines += view.first.gmm.diagnostics["warnings"]
     return [line for line in lines if line]
 
 
@@ -93,7 +95,8 @@ def _gaps(view: RunView) -> list[str]:
     else:
         share = f"{when}, {100 * mixture.imbalanced_weight:.0f} % of the {many} samples"
         lines = [f"{share} are imbalanced: {_sides(mixture)}."]
-    return [*lines, *_later(view)]
+    sure = (f"{line[0].upper()}{line[1:]}." for line in resampled(mixture, first.gmm.diagnostics))
+    return [*lines, *sure, *_later(view)]
 
 
 def _later(view: RunView) -> list[str]:
@@ -148,11 +151,10 @@ def _mendable(view: RunView) -> list[str]:
 
 def _sides(mixture: Mixture) -> str:
     if mixture.imbalanced is not None:
-        return f"the {mixture.dominant} leads, by a gap{_about(mixture)}"
+        return f"the {leads(mixture.imbalanced)} leads, by a gap{_about(mixture)}"
     sides = (
-        f"the {role.removesuffix('_dominant')} leads in {100 * part.weight:.0f} %, "
-        f"by a gap about {part.mean:+.2f}"
-        for role, part in mixture.leaning.items()
+        f"the {leads(part)} leads in {100 * part.weight:.0f} %, by a gap about {part.mean:+.2f}"
+        for part in mixture.leaning.values()
     )
     return "; ".join(sides)
 
@@ -170,8 +172,8 @@ def _moves(view: RunView) -> list[str]:
     stuck = int(paths.never_moved.sum())
     return [
         f"Counted in every round {view.counting}, of the {int(first.sum()):,} samples that were "
-        f"imbalanced {paths.rounds[0]} {back:,} are balanced {paths.rounds[-1]}; {stuck:,} never "
-        "moved."
+        f"called imbalanced {paths.rounds[0]} {back:,} are balanced {paths.rounds[-1]}; {stuck:,} "
+        "never moved."
     ]
 
 
