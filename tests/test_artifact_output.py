@@ -15,8 +15,8 @@ QUESTION = Question("avgap.metrics", {"cache": "c0"}, {"split": "test"})
 NUMBERS = Kind(
     lambda path: artifact.read_json(path)["numbers"],
     lambda numbers: artifact.digest("numbers", numbers),
-    lambda path, numbers, stamp: artifact.write_text(
-        path, artifact.to_json(stamp, {"numbers": numbers})
+    lambda path, numbers, stamp, check: artifact.write_text(
+        path, artifact.to_json(stamp, {"numbers": numbers}), check
     ),
 )
 

@@ -15,6 +15,7 @@ import torch
 from calling import START, TINY, call, fails
 from conftest import make_cache
 from media import write_dataset, write_video
+from test_artifact_checkpoint import signed
 
 # ---------------------------------------------------------------- inputs: exit 3
 
@@ -145,9 +146,9 @@ def test_a_hostile_checkpoint_runs_no_code(work):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"model": [1]}, "model is no dict"),
+        ({"model": [1]}, "model is no record"),
         ({"history": 5}, "history is no list"),
-        ({"model": {"head.bias": torch.zeros(3)}}, "Missing key"),
+        ({"model": {"head.bias": torch.zeros(3)}}, "is not what its stamp says"),
         ({"format_version": 99}, "newer than this avgap reads (1)"),
     ],
 )
@@ -160,7 +161,7 @@ def test_a_checkpoint_with_a_wrong_part_is_corrupt_not_a_traceback(work, changes
 def test_scores_that_are_not_numbers_are_told_by_sample(work):
     whole = torch.load("run/warmup/checkpoint.pt", weights_only=True)
     whole["model"]["head.bias"][:] = float("nan")
-    torch.save(whole, "nan.pt")
+    torch.save(signed(whole), "nan.pt")
     stderr = fails(3, "gaps", "cache.h5", "-c", "nan.pt", "-o", "g.h5")
     assert stderr.startswith(
         "error: the model gives logits that are not finite for 60 of 60 samples\n  train-0\n"
@@ -175,7 +176,7 @@ def test_one_changed_value_is_found_by_verify(work):
     stderr = fails(3, "report", "run/gaps.h5", "--verify")
     assert re.fullmatch(
         r"error: run/gaps.h5 is not what its stamp says: its content was changed or damaged\n"
-        r"  stamp    \w{64}\n  content  \w{64}\n  try: make it again\n",
+        r"  digest: \w{64} in the stamp, \w{64} found\n  try: make it again\n",
         stderr,
     )
 

@@ -116,7 +116,7 @@ def test_a_truncated_cache_is_refused(tmp_path):
         ("test/audio", np.zeros((1, 33, 8), "<f2"), "expected <f2 (1, 33, 9)"),
         ("test/visual", np.zeros((1, 2, 4, 4, 3), "<f4"), "expected |u1 (1, 2, 4, 4, 3)"),
         ("test/visual", None, "test has no visual"),
-        ("val", None, "val has no id"),
+        ("val", None, "val is no group"),
         ("train/meta/speaker", np.zeros(6), "train/meta/speaker is <f8 (6,)"),
     ],
 )

@@ -13,6 +13,7 @@ def compare(
     format: options.ReportFormat = None,
     reference: options.Reference = None,
     cache: options.CacheHint = None,
+    spreadsheet: options.Spreadsheet = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -36,7 +37,16 @@ def compare(
         console.warn(f"left out: {line}")
     for line in found.notes:
         console.warn(line)
-    given = {"--reference": reference, "--format": format, "--cache": cache}
+    given: dict[str, object] = {"--reference": reference, "--format": format, "--cache": cache}
+    given["--spreadsheet"] = spreadsheet
     made_by = line_of("compare", runs, output, given)
     whole = document(found, made_by)
-    give(whole, found.as_dict(), output, kind, "comparison.html", as_json=as_json)
+    give(
+        whole,
+        found.as_dict(),
+        output,
+        kind,
+        "comparison.html",
+        as_json=as_json,
+        spreadsheet=spreadsheet,
+    )

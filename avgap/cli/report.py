@@ -15,6 +15,7 @@ def report(
     by: options.ByColumns = None,
     trajectories: options.TrajectoriesFile = None,
     cache: options.CacheHint = None,
+    spreadsheet: options.Spreadsheet = False,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -54,14 +55,23 @@ def report(
         )
     views = stage.read_views(paths, cache, read_by(by or []))
     if trajectories is not None:
-        stuck = stage.write_trajectories(views, trajectories)
+        stuck = stage.write_trajectories(views, trajectories, spreadsheet=spreadsheet)
         console.wrote(trajectories, f"{stuck:,} samples never moved")
     given: dict[str, object] = {
         "--format": format,
         "--trajectories": trajectories,
         "--cache": cache,
         "--by": by,
+        "--spreadsheet": spreadsheet,
     }
     made_by = line_of("report", paths, output, given)
     told = numbers([view.numbers() for view in views])
-    give(document(views, made_by), told, output, kind, "report.html", as_json=as_json)
+    give(
+        document(views, made_by),
+        told,
+        output,
+        kind,
+        "report.html",
+        as_json=as_json,
+        spreadsheet=spreadsheet,
+    )
