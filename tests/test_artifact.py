@@ -355,7 +355,14 @@ def test_an_editors_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
     assert artifact.read_stamp(path) == stamp()
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": -Infinity}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"a": NaN}', '{"a": -Infinity}', '{"a": 1e400}', "[" * 100_000),
+        *('{"a": ' + "7" * 5000 + "}", '{"a": ' + "7" * 400 + "}"),
+        *('{"a": ' + "[" * 40 + "]" * 40 + "}", '{"a": 1, "b": {"c": 1, "c": 2}}'),
+    ],
+)
 def test_json_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InputError, match="cannot be read as JSON"):

@@ -242,6 +242,46 @@ def test_force_never_replaces_what_avgap_did_not_write(work):
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("gaps {} -o cache.h5 -f", "cache.h5"),
+        ("gaps {} -o link.h5 -f", "cache.h5"),
+        ("evaluate {} -o e.json --save-predictions cache.h5 -f", "cache.h5"),
+        ("gaps --predictions run/gaps.h5 -o run/gaps.h5 -f", "run/gaps.h5"),
+        ("adapt {} -o run/warmup --steps 1 --epochs 1 -f", "run/warmup/checkpoint.pt"),
+        ("report run/gaps.h5 --by of.csv -o of.csv", "of.csv"),
+    ],
+)
+def test_no_command_replaces_one_of_its_own_inputs(work, line, name):
+    assert call("report", "run", "--format", "csv", "-o", "of.csv").exit_code == 0
+    Path("link.h5").symlink_to("cache.h5")
+    before = Path(name).read_bytes()
+    stderr = fails(4, *line.format(" ".join(START)).split())
+    assert "is an input of this command\n  try: another -o\n" in stderr
+    assert Path(name).read_bytes() == before
+
+
+def test_damage_is_refused_wherever_an_artifact_is_used(work):
+    assert call("gaps", *START, "-o", "g.csv").exit_code == 0
+    lines = Path("g.csv").read_text().splitlines()
+    Path("g.csv").write_text("\n".join(lines[:31]) + "\n")  # the stamp, the header, 29 rows of 60
+    for line in ("fitgmm g.csv -o m.json", "report g.csv", f"gaps {' '.join(START)} -o g.csv"):
+        assert "is not what its stamp says" in fails(3, *line.split())
+    metrics = Path("run/warmup/metrics.json")
+    body = json.loads(metrics.read_text())
+    body["metrics"]["fused"]["accuracy"] = 1.0
+    metrics.write_text(json.dumps(body))
+    for line in ("report run", "report run -o r.html", "report run/warmup/metrics.json"):
+        assert "is not what its stamp says" in fails(3, *line.split())
+    gmm = Path("run/gmm.json")
+    body = json.loads(gmm.read_text())
+    body["diagnostics"]["supported"] = not body["diagnostics"]["supported"]
+    gmm.write_text(json.dumps(body))
+    line = ["adapt", *START, "-o", "a", "--gmm", "run/gmm.json"]
+    assert "checksum: " in fails(3, *line)
+
+
+@pytest.mark.parametrize(
     ("line", "text"),
     [
         ("gaps {} -o g.txt", "g.txt is no name for a table of gaps\n  try: -o g.txt.h5\n"),

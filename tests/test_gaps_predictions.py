@@ -451,3 +451,11 @@ def test_classes_whose_names_are_large_numbers(tmp_path):
         csv.writer(file).writerows([head, *rows])
     made = gaps_of_predictions(tmp_path / "s.csv", tmp_path / "g.h5")
     np.testing.assert_allclose(made.table.gap, GAP, atol=1e-12)
+
+
+def test_a_table_of_ours_that_was_changed_is_refused(work):
+    line = ["evaluate", *START, "-o", "e.json", "--save-predictions", "p.h5"]
+    assert call(*line).exit_code == 0
+    with h5py.File("p.h5", "r+") as file:
+        file["audio_logits"][0, 0] += 1
+    assert "is not what its stamp says" in fails(3, "gaps", "--predictions", "p.h5", "-o", "n.h5")

@@ -45,7 +45,7 @@ _SCHEMA = {
     "selected": text,
     "history": each(LINE),
 }
-_MOST = 10_000_000  # plain values in a checkpoint
+_MOST = 1_000_000  # plain values in a checkpoint: of 40,000 epochs
 
 LAST = "last"
 BEST = "best on validation"
@@ -262,6 +262,8 @@ def explain_misfit(path: str | Path) -> Iterator[None]:
     """Turn what torch says of weights or moments that do not fit into the error of their file."""
     try:
         yield
+    except torch.OutOfMemoryError:  # of the device, which is told elsewhere
+        raise
     except (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as e:
         lines = [line.strip()[:200] for line in str(e).splitlines()[:5]]
         raise InputError(f"{path} is corrupt", lines) from e

@@ -7,6 +7,7 @@ import json
 import numbers
 import pickle
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,8 +107,16 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     try:
         with file:
             yield file
-    except (OSError, KeyError, RuntimeError, ValueError, OverflowError, MemoryError) as error:
+    except Exception as error:
+        if not (isinstance(error, OSError | KeyError | RuntimeError) or _is_of_h5py(error)):
+            raise
         raise InputError(f"{path} is corrupt", [first_line(error)], "make it again") from error
+
+
+def _is_of_h5py(error: BaseException) -> bool:
+    """Whether h5py raised an exception: of a damaged file that can be one of any kind."""
+    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    return "h5py" in Path(last.f_code.co_filename).parts
 
 
 def first_line(error: BaseException) -> str:

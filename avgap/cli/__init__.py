@@ -70,7 +70,16 @@ def _tell(error: AvgapError) -> NoReturn:
 
 
 def _of_system(error: OSError) -> AvgapError:
-    """What the system refused: of a place to write to an OutputError, else an InputError."""
+    """What the system refused: of a place to write to an OutputError, else an InputError.
+
+    A pipe that broke is not that of our results, which nobody needs to read.
+    """
+    if isinstance(error, BrokenPipeError):
+        return InputError(
+            "another process of this command ended",
+            ["what was saved stays"],
+            "look at its message above; the same command goes on",
+        )
     kind = OutputError if error.errno in _OF_OUTPUTS else InputError
     name = [] if error.filename is None else [str(error.filename)]
     return kind((error.strerror or str(error)).lower(), name)

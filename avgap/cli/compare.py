@@ -28,7 +28,7 @@ def compare(
     avgap compare runs/a runs/b --format csv
     """
     console.setup(quiet=quiet)
-    kind = format_to_write(output, format, as_json=as_json)
+    kind = format_to_write(output, format, runs, as_json=as_json)
     from avgap.compare import compare
     from avgap.report.comparison import document
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,10 +33,13 @@ def line_of(
     return command_line(command, *paths, *words)
 
 
-def format_to_write(output: str | None, format: str | None, *, as_json: bool) -> str | None:
+def format_to_write(
+    output: str | None, format: str | None, inputs: Iterable[str | Path], *, as_json: bool
+) -> str | None:
     """The format to write, None for words in the terminal.
 
-    Raises UsageError where the output cannot be what is asked for, OutputError: a foreign file.
+    Raises UsageError where the output cannot be what is asked for, OutputError: a foreign file, or
+    one of the inputs.
     """
     one_result(output or "", as_json)
     if output in (None, STDOUT) and format in _PLACES:
@@ -45,10 +48,12 @@ def format_to_write(output: str | None, format: str | None, *, as_json: bool) ->
         raise UsageError("--json and --format both want standard output", (), "-o FILE")
     if output is None or output == STDOUT:
         return format if output is None else format or "md"
+    from avgap.artifact import expect_no_input
     from avgap.report.document import expect_writable, format_of
 
     kind = format or format_of(Path(output))
     expect_writable(Path(output), kind)
+    expect_no_input(Path(output), inputs)
     return kind
 
 

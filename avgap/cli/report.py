@@ -41,7 +41,7 @@ def report(
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    kind = format_to_write(output, format, as_json=as_json)
+    kind = format_to_write(output, format, [*paths, *(by or [])], as_json=as_json)
     from avgap.report.grouping import read_by
     from avgap.report.rundocument import document, numbers
     from avgap.report.runfolder import several_runs
