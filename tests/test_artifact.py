@@ -405,3 +405,10 @@ def test_a_damaged_output_is_told_and_made_again_by_force(tmp_path: Path) -> Non
     assert caught.value.hint == "--force to make it again"
     path.write_text("{")
     assert look(there.digest, force=True) is None
+
+
+def test_a_name_that_is_no_text_can_be_written_and_read_back(tmp_path: Path) -> None:
+    name = os.fsdecode(b"g\xff.npy")
+    path = write(tmp_path / "a.json", parameters={"name": name})
+    assert artifact.read_stamp(path).parameters == {"name": name}
+    assert b"g\\udcff.npy" in path.read_bytes()

@@ -81,9 +81,12 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def write_text(path: Path, text: str, check: Callable[[], object] = _nothing) -> None:
-    """Write a text file atomically, UTF-8, with the newlines it has. check: as `atomic`."""
+    """Write a text file atomically, UTF-8, with the newlines it has. check: as `atomic`.
+
+    What is no text, such as a file's name in another encoding, stands there as an escape.
+    """
     with atomic(path, check) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def to_json(stamp: Stamp, body: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ def _out(text: str, encoding: str | None = None) -> None:
     try:
         if encoding is not None and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.flush()
-            sys.stdout.buffer.write(text.encode(encoding))
+            sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
