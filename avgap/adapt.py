@@ -25,6 +25,7 @@ from avgap.training import TrainSetup, TrainState
 from avgap.training.distributed import from_first
 from avgap.training.folder import Folder
 from avgap.training.measure import GapPass
+from avgap.training.origin import tell_origin
 from avgap.training.posteriors import Posteriors, read_posteriors
 from avgap.training.run import Plan, Round, Trained, resolve, run
 from avgap.warmup import LOSSES
@@ -102,8 +103,7 @@ def _read(cache: Cache, paths: Mapping[str, Path], loss: str) -> _Inputs:
     _check_network(start.description.network, path, loss)
     posteriors = _posteriors(cache, paths.get("posteriors"), loss)
     gmm = _given_mixture(paths["gmm"], cache, start, posteriors) if "gmm" in paths else None
-    if start.stamp.inputs.get("cache") != cache.stamp.digest:
-        console.warn(f"{path} was trained on another cache than {cache.path}")
+    tell_origin(start, path, cache, "val")  # by which the best epoch is chosen
     return _Inputs(start, posteriors, gmm)
 
 
@@ -241,7 +241,9 @@ class _Rounds:
             {"cache": self.cache_path, "checkpoint": source},
         )
         if pass_.output(here / "gaps.h5").reuse(force=self.force) is None:
-            pass_.run(state.model, setup.train, setup.image_size, here / "gaps.h5")
+            pass_.run(
+                state.model, setup.train, setup.image_size, here / "gaps.h5", force=self.force
+            )
         return from_first(lambda: self._mixture(here / "gaps.h5", here / "gmm.json"))
 
     def _mixture(self, gaps: Path, output: Path) -> GmmFile:

@@ -218,14 +218,17 @@ class _Folds:
         """Measure every sample by the network that has not seen it, and write the table."""
         pass_ = self._pass(digests, logits)
         stale = from_first(lambda: self._is_stale(pass_))
-        there = pass_.output(self.asked.gaps).reuse(force=self.asked.force or stale)
+        force = self.asked.force or stale
+        there = pass_.output(self.asked.gaps).reuse(force=force)
         if there is not None:
             return Collected.of(there, self.asked.gaps)
         started = time.monotonic()
         # As `gaps` measures, whatever training rounded to.
         set_numerics(tf32=False, deterministic=self.asked.running.deterministic)
         table = of_folds(self._measured(pass_), self.number)
-        written = pass_.output(self.asked.gaps).write(table, started, self.splits.device)
+        written = pass_.output(self.asked.gaps).write(
+            table, started, self.splits.device, force=force
+        )
         return Collected.of(written, self.asked.gaps)
 
     def _is_stale(self, pass_: GapPass) -> bool:

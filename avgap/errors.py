@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from avgap.text import nearest
 
+INTERRUPTED = 130  # the exit status of Ctrl-C, as shells give it
+INTERRUPTION = "interrupted: nothing is half written; the same command goes on"
+
 
 class AvgapError(Exception):
     """An error with a remedy: what happened, the particulars one per line, and what to try."""

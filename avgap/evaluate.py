@@ -21,6 +21,7 @@ from avgap.settings import INFERENCE_BATCH_SIZE, MODALITIES
 from avgap.training.device import choose_device, choose_precision, to_device
 from avgap.training.distributed import from_first
 from avgap.training.measure import GapPass, measure
+from avgap.training.origin import tell_origin
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def evaluate(
     device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
+    tell_origin(checkpoint, checkpoint_path, cache, split)
     inputs = {"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest}
     sources = {"cache": cache_path, "checkpoint": checkpoint_path}
     pass_ = GapPass(
@@ -100,8 +102,8 @@ def evaluate(
     table = measure(model, data, size, replace(pass_, logits=True))
     if predictions is not None and not done:
         kept = table if pass_.logits else table.without_logits()
-        pass_.output(predictions).write(kept, started, device)
-    answer = target.write(_body(cache, checkpoint, split, table), started, device)
+        pass_.output(predictions).write(kept, started, device, force=force)
+    answer = target.write(_body(cache, checkpoint, split, table), started, device, force=force)
     return Evaluated(answer.stamp, answer.content, str(output), up_to_date=False)
 
 

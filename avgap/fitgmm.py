@@ -19,7 +19,7 @@ from avgap import artifact, console
 from avgap.artifact import STANDARD_STREAM, Kind, Output, Question, Stamp
 from avgap.artifact.gaps import Gaps
 from avgap.artifact.gapstream import Pooled, Table, collect
-from avgap.artifact.gmm import mixture_digest, read_mixture
+from avgap.artifact.gmm import besides_mixture, mixture_digest, read_mixture
 from avgap.mixture.bootstrap import STEPS
 from avgap.mixture.fit import fit
 from avgap.mixture.model import Mixture
@@ -89,7 +89,9 @@ def fitgmm(
             console.warn(f"{table.path} carries no avgap stamp: its origin is unknown")
     question = Question("avgap.gmm", _inputs(collected.tables), settings.recorded)
     target = Output(output, question, _sources(collected.tables), _GMM)
-    answer = target.reuse(force=force) or target.write(_fit(collected, settings), started)
+    answer = target.reuse(force=force) or target.write(
+        _fit(collected, settings), started, force=force
+    )
     result = answer.content
     lines, say = _without_a_mixture(collected)
     verdict = verdict_with_histogram(result.mixture, result.diagnostics, collected.bins)
@@ -150,9 +152,10 @@ def _read(path: Path) -> FitResult:
 _GMM = Kind(
     _read,
     lambda result: mixture_digest(result.mixture),
-    lambda path, result, stamp: artifact.write_text(
-        path, artifact.to_json(stamp, result.as_dict())
+    lambda path, result, stamp, check: artifact.write_text(
+        path, artifact.to_json(stamp, result.as_dict()), check
     ),
+    lambda result: besides_mixture(result.fit, result.diagnostics),
 )
 
 

@@ -36,11 +36,13 @@ def gaps(
     from avgap.data.loading.resident import resident
     from avgap.training.device import choose_device, choose_precision, to_device
     from avgap.training.measure import GapPass
+    from avgap.training.origin import tell_origin
 
     expect_room(output, logits=logits)
     device = choose_device(device_name)
     cache, checkpoint = open_cache(cache_path), read_checkpoint(checkpoint_path)
     check_fits(cache, checkpoint.description, checkpoint_path)
+    tell_origin(checkpoint, checkpoint_path, cache, split)
     pass_ = GapPass(
         inputs={"cache": cache.stamp.digest, "checkpoint": checkpoint.stamp.digest},
         sources={"cache": cache_path, "checkpoint": checkpoint_path},
@@ -54,7 +56,7 @@ def gaps(
         return Collected.of(there, output)
     model = to_device(rebuild(checkpoint, checkpoint_path), device)
     data = resident(cache, split, device)
-    return pass_.run(model, data, checkpoint.description.image_size, output)
+    return pass_.run(model, data, checkpoint.description.image_size, output, force=force)
 
 
 def gaps_of_predictions(
@@ -74,7 +76,7 @@ def gaps_of_predictions(
         raise InputError(f"{path} holds no logits to keep", hint="without --logits")
     target = Output(output, _question(file, scores, logits), _sources(file, path), GAPS)
     there = target.reuse(force=force)
-    answer = there or target.write(gaps_of(scores, logits=logits), started)
+    answer = there or target.write(gaps_of(scores, logits=logits), started, force=force)
     return Collected.of(answer, output)
 
 

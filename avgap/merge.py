@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from avgap.data.audit import Audit, audit
 from avgap.data.cache.reader import Cache, CachedClip, digest_of_cache, open_cache
 from avgap.data.clip import Clip
 from avgap.data.media.corrupt import PROJECTED
-from avgap.errors import InputError, OutputError
+from avgap.errors import InputError
 from avgap.prepare import Prepared, result_of, warn_of_untrained
 from avgap.settings import SPLITS
 from avgap.text import shorten
@@ -38,14 +39,14 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
     if (stamp := artifact.reuse(output, question, force=force)) is not None:
         found = open_cache(output).audit()
         return result_of("up to date", output, header, stamp.digest, clips, missing, found, started)
-    if output.resolve() in [shard.path.resolve() for shard in shards]:
-        raise OutputError(f"{output} is one of the shards", hint="another -o")
+    artifact.expect_no_input(output, [shard.path for shard in shards])
     if not any(clip.split == "train" for clip in clips):
         raise InputError("no shard has a clip of train")
     from avgap.data.cache.writer import write_cache
 
     sizes = {split: sum(clip.split == split for clip in clips) for split in SPLITS}
-    with artifact.atomic(output) as part, write_cache(part, header, sizes) as writer:
+    look = partial(artifact.reuse, output, question, force=force)
+    with artifact.atomic(output, look) as part, write_cache(part, header, sizes) as writer:
         _copy(shards, clips, writer, projected=_is_projected(question))
         found = _audit(shards, writer)
         stamp = writer.finish(
@@ -63,8 +64,8 @@ def merge(sources: Sequence[Path], output: Path, *, force: bool = False) -> Prep
 def _shards(sources: Sequence[Path], output: Path) -> list[Cache]:
     """The files named; but for the whole itself, which may lie among its shards."""
     caches = [open_cache(path) for path in _files(sources)]
-    whole = output.resolve()
-    shards = [c for c in caches if c.shard is not None or c.path.resolve() != whole]
+    whole = artifact.real(output)
+    shards = [c for c in caches if c.shard is not None or artifact.real(c.path) != whole]
     return shards or caches
 
 
@@ -76,7 +77,7 @@ def _files(sources: Sequence[Path]) -> list[Path]:
         if not inside:
             raise InputError(f"{source} holds no file ending in h5")
         for path in inside:
-            found.setdefault(path.resolve(), path)
+            found.setdefault(artifact.real(path), path)
     return list(found.values())
 
 

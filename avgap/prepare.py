@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +128,13 @@ def prepare(
     plan = make_plan(dataset, root, audio or AudioRecipe(), frames or FrameRecipe(), options)
     if dry_run:
         return _planned(plan, output, started)
+    artifact.expect_no_input(output, [path for path in (root, splits) if path is not None])
     changed = _source_changed(output, plan, force=force)
     if artifact.reuse(output, plan.question, force=force) is not None and not changed:
         cache = open_cache(output)
         _require_readable(cache.missing, allow_missing)
         return _confirmed(cache, plan, started)
-    return _make(plan, output, allow_missing, workers, started)
+    return _make(plan, output, allow_missing, workers, started, force=force)
 
 
 # ---------------------------------------------------------------- the work
@@ -145,14 +147,21 @@ def _planned(plan: Plan, output: Path, started: float) -> Prepared:
 
 
 def _make(
-    plan: Plan, output: Path, allow_missing: int, workers: int | None, started: float
+    plan: Plan,
+    output: Path,
+    allow_missing: int,
+    workers: int | None,
+    started: float,
+    *,
+    force: bool,
 ) -> Prepared:
     from avgap.data.cache.build import project_frames, write_clips
     from avgap.data.cache.parts import Parts, folder_of
     from avgap.data.cache.writer import write_cache
 
+    look = partial(artifact.reuse, output, plan.question, force=force)
     with (
-        artifact.atomic(output) as part,
+        artifact.atomic(output, look) as part,
         Parts(folder_of(output)) as parts,
         write_cache(part, plan.header, plan.sizes) as writer,
     ):

@@ -12,6 +12,7 @@ from avgap.artifact import Stamp
 from avgap.artifact.gaps import Gaps, write_gaps
 from avgap.data.cache.reader import open_cache
 from avgap.fitgmm import fitgmm
+from avgap.models import Description
 
 WARMUP, ADAPT = "a" * 64, "b" * 64
 N = 60
@@ -61,10 +62,20 @@ def write_training(folder, digest, inputs, phase, steps, hint=None):
     folder.mkdir(parents=True, exist_ok=True)
     hints = {} if hint is None else {"checkpoint": hint}
     stamp = Stamp("avgap.checkpoint", digest, inputs, {"lr": 0.1}, {}, hints)
-    progress = {"phase": phase, "step": steps[-1], "epoch": len(steps)}
-    torch.save({**stamp.as_dict(), "progress": progress}, folder / "checkpoint.pt")
+    counts = {"step": steps[-1], "epoch": len(steps), "phase_epoch": len(steps), "step_epoch": 1}
     val = {"fused": 0.6, "audio": 0.5, "visual": 0.4}
     lines = [{"phase": phase, "step": s, "epoch": i, "val": val} for i, s in enumerate(steps, 1)]
+    content = {
+        "description": Description("small", "small", (12, 16), (2, 16, 16), ("a", "b")).as_dict(),
+        "model": {},
+        "optimizer": {},
+        "progress": {"phase": phase, **counts},
+        "complete": True,
+        "selected": "last",
+        "history": lines,
+        "state": {},
+    }
+    torch.save({**stamp.as_dict(), **content}, folder / "checkpoint.pt")
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -16,12 +16,13 @@ from avgap.adapt import adapt
 from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import Checkpoint, read_checkpoint
 from avgap.artifact.gaps import read_gaps
-from avgap.artifact.gmm import read_mixture
+from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.data.cache.reader import open_cache
 from avgap.errors import InputError, OutputError, UsageError
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.mixture.mendable import in_words
+from avgap.mixture.model import Mixture
 from avgap.settings import PRESETS, Adaptive, Fit, Network, Training
 from avgap.training.folder import Folder
 from avgap.training.posteriors import read_posteriors
@@ -180,6 +181,7 @@ def test_a_mixture_that_calls_most_samples_imbalanced_brings_a_warning(
         "balanced": {"weight": 0.3, "mean": 0.0, "variance": 0.01},
         "imbalanced": {"weight": 0.7, "mean": 0.5, "variance": 0.01, "dominant": "audio"},
     }
+    content["digest"] = mixture_digest(Mixture.from_dict(content["components"], "gmm.json"))
     (tmp_path / "gmm.json").write_text(json.dumps(content))
     capsys.readouterr()
     run(cache, start, tmp_path / "a", tmp_path / "gmm.json", epochs=1)
@@ -461,6 +463,7 @@ def judged(cache: Path, start: Path, folder: Path, *, supported: bool) -> Path:
     fitgmm(folder / "gaps.h5", folder / "gmm.json", force=True)
     content = json.loads((folder / "gmm.json").read_text())
     content["diagnostics"]["supported"] = supported
+    del content["checksum"]
     (folder / "gmm.json").write_text(json.dumps(content))
     return folder / "gmm.json"
 

@@ -180,13 +180,71 @@ def test_differences_within_a_record_are_told_by_their_own_names() -> None:
     ]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_the_error_of_a_real_full_device_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "gmm.json"
-    path.with_name("gmm.json.part").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match="No space left on device"):
+def plant(part: Path, victim: Path, kind: str) -> None:
+    """Put something else where a part will be written."""
+    if kind == "link":
+        part.symlink_to(victim)
+    elif kind == "second name":
+        os.link(victim, part)
+    else:
+        os.mkfifo(part)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such files")
+@pytest.mark.parametrize("kind", ["link", "second name", "pipe"])
+def test_a_part_that_is_no_plain_file_is_refused_and_left_alone(tmp_path: Path, kind: str) -> None:
+    path, victim = tmp_path / "gmm.json", tmp_path / "letter.txt"
+    victim.write_text("dear reader")
+    part = path.with_name("gmm.json.part")
+    plant(part, victim, kind)
+    with pytest.raises(OutputError, match="no plain file of one name"):
         artifact.write_text(path, "text")
+    assert victim.read_text() == "dear reader"
+    assert part.exists()
     assert not path.exists()
+
+
+def test_what_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = write(tmp_path / "gmm.json")
+    for mode in (0o600, 0o444, 0o664):
+        path.chmod(mode)
+        write(path)
+        assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_last_look_is_taken_under_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "gmm.json"
+
+    def look() -> None:
+        assert path.with_name("gmm.json.part").exists()
+        raise OutputError("somebody was faster")
+
+    with pytest.raises(OutputError, match="faster"):
+        artifact.write_text(path, "mine", look)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_itself_is_told_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "gmm.json"
+    path.symlink_to(path)
+    for use in (
+        lambda: artifact.write_text(path, "text"),
+        lambda: artifact.reuse(path, stamp().question, force=True),
+    ):
+        with pytest.raises(OutputError, match="a link that leads to itself"):
+            use()
+    assert path.is_symlink()
+    assert artifact.hint(path, path) == "gmm.json"
+
+
+def test_an_input_is_never_replaced_by_whatever_name_it_goes(tmp_path: Path) -> None:
+    there = write(tmp_path / "a.json")
+    (tmp_path / "link.json").symlink_to(there)
+    os.link(there, tmp_path / "name.json")
+    for name in ("a.json", "link.json", "name.json"):
+        with pytest.raises(OutputError, match="is an input of this command"):
+            artifact.expect_no_input(tmp_path / name, [tmp_path / "none", there])
+    artifact.expect_no_input(tmp_path / "new.json", [there])
 
 
 def test_the_same_question_is_confirmed(tmp_path: Path) -> None:
@@ -297,7 +355,14 @@ def test_an_editors_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
     assert artifact.read_stamp(path) == stamp()
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": -Infinity}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"a": NaN}', '{"a": -Infinity}', '{"a": 1e400}', "[" * 100_000),
+        *('{"a": ' + "7" * 5000 + "}", '{"a": ' + "7" * 400 + "}"),
+        *('{"a": ' + "[" * 40 + "]" * 40 + "}", '{"a": 1, "b": {"c": 1, "c": 2}}'),
+    ],
+)
 def test_json_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InputError, match="cannot be read as JSON"):
@@ -340,3 +405,10 @@ def test_a_damaged_output_is_told_and_made_again_by_force(tmp_path: Path) -> Non
     assert caught.value.hint == "--force to make it again"
     path.write_text("{")
     assert look(there.digest, force=True) is None
+
+
+def test_a_name_that_is_no_text_can_be_written_and_read_back(tmp_path: Path) -> None:
+    name = os.fsdecode(b"g\xff.npy")
+    path = write(tmp_path / "a.json", parameters={"name": name})
+    assert artifact.read_stamp(path).parameters == {"name": name}
+    assert b"g\\udcff.npy" in path.read_bytes()

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from conftest import make_cache
 
 from avgap.artifact import read_stamp
-from avgap.artifact.checkpoint import load_checkpoint, read_checkpoint
+from avgap.artifact.checkpoint import (
+    Progress,
+    content_digest,
+    load_checkpoint,
+    read_checkpoint,
+    read_plain,
+)
 from avgap.errors import InputError
+from avgap.models import Description
 from avgap.settings import Network, Training
 from avgap.warmup import warmup
 
 
-@pytest.fixture
-def checkpoint(cache: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
     settings = Training(epochs=1, optimizer="adam")
     network = Network("small", "small")
-    return warmup(cache, tmp_path / "w", loss="joint", network=network, settings=settings).path
+    cache = make_cache(folder / "cache.h5")
+    return warmup(cache, folder / "w", loss="joint", network=network, settings=settings).path
+
+
+@pytest.fixture
+def checkpoint(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(trained, tmp_path))
 
 
 def test_a_saved_checkpoint_is_read_as_it_was(checkpoint: Path) -> None:
@@ -81,9 +98,80 @@ def test_a_foreign_state_dict_is_an_input_error(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "model.pt")
 
 
+def signed(content: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint's content, changed, with the digest that belongs to it."""
+    digest = content_digest(
+        Description.from_dict(content["description"]),
+        content["model"],
+        content["optimizer"],
+        Progress(**content["progress"]),
+        content["state"],
+    )
+    return {**content, "digest": digest}
+
+
 def test_a_checkpoint_without_its_weights_is_corrupt(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
     content["model"].pop("head.weight")
     torch.save(content, checkpoint)
+    with pytest.raises(InputError, match="is not what its stamp says"):
+        load_checkpoint(checkpoint)
+    torch.save(signed(content), checkpoint)
     with pytest.raises(InputError, match="is corrupt"):
         load_checkpoint(checkpoint)
+
+
+def test_one_flipped_bit_of_a_weight_is_found_at_every_reading(checkpoint: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    content["model"]["head.weight"].view(torch.int32)[0, 0] ^= 1
+    torch.save(content, checkpoint)
+    with pytest.raises(InputError, match="its content was changed or damaged") as told:
+        read_checkpoint(checkpoint)
+    assert [line.split(":")[0] for line in told.value.details] == ["digest"]
+
+
+@pytest.mark.parametrize("change", [{"complete": False}, {"selected": "x"}, {"history": []}])
+def test_what_the_digest_leaves_out_has_a_checksum(checkpoint: Path, change: Any) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, **change}, checkpoint)
+    for read in (read_checkpoint, read_plain):
+        with pytest.raises(InputError, match="its content was changed or damaged") as told:
+            read(checkpoint)
+        assert [line.split(":")[0] for line in told.value.details] == ["checksum"]
+    old = {name: value for name, value in content.items() if name != "checksum"}
+    torch.save({**old, **change}, checkpoint)  # as an older avgap wrote it
+    read_checkpoint(checkpoint)
+
+
+def shared(depth: int) -> list[Any]:
+    """A list of 2,000 to the power of depth items, in a file of a few bytes."""
+    items: list[Any] = ["x"]
+    for _ in range(depth):
+        items = [items] * 2000
+    return items
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("history", shared(3), "it holds more than"),
+        ("parameters", {"a": shared(3)}, "its stamp: it holds more than"),
+        ("parameters", {"lr": float("inf")}, "its stamp: inf is no number"),
+        ("parameters", {"lr": 10**400}, "its stamp: an integer is too large"),
+        ("model", {"head.bias": torch.zeros(1).expand(10**10)}, "fewer values than its shape"),
+        ("model", {"head.bias": torch.zeros(3).to_sparse()}, "model.head.bias is no plain tensor"),
+        ("state", {"x": [1]}, "state.x is no tensor"),
+        ("optimizer", {"state": {0: {"step": "x"}}, "param_groups": []}, "optimizer.state[0].step"),
+        ("optimizer", {"state": {}, "param_groups": [{"lr": 0.1}]}, "params is missing"),
+        ("progress", {"phase": "warmup"}, "progress.step is missing"),
+        ("complete", 1, "complete is no true or false"),
+    ],
+)
+def test_a_part_of_another_kind_is_named_and_costs_no_time(
+    checkpoint: Path, name: str, value: Any, told: str
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, name: value}, checkpoint)
+    with pytest.raises(InputError, match="is corrupt") as caught:
+        read_checkpoint(checkpoint)
+    assert told in str(caught.value)

@@ -108,3 +108,19 @@ def test_a_large_file_of_another_kind_is_refused_as_a_small_one_is(files):
     np.save(files / "matrix.npy", np.zeros((LARGE, 2)))
     with pytest.raises(InputError, match="gaps are one row of numbers"):
         collect([files / "matrix.npy"], 1e-6)
+
+
+def test_a_large_table_of_ours_is_compared_with_its_stamp_piece_by_piece(tmp_path):
+    rng, n = np.random.default_rng(0), gapstream.EXACT + 70_000
+    gap, label = draw(n), rng.integers(0, 3, n)
+    fields = {"id": [f"clip-{i}" for i in range(n)], "label": label, "fold": 1 + label}
+    fields["fused_logits"] = rng.normal(size=(n, 3)).astype(np.float32)
+    table = Gaps(gap=gap, **fields)
+    stamp = Stamp("avgap.gaps", table.digest(), {}, {}, {})
+    path = tmp_path / "gaps.h5"
+    write_gaps(path, Gaps(**{**vars(table), "stamp": stamp}))
+    assert collect([path], 1e-6).tables[0].digest == table.digest()
+    with h5py.File(path, "r+") as file:
+        file["fused_logits"][n - 1, 2] += 1
+    with pytest.raises(InputError, match="not what its stamp says"):
+        collect([path], 1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 
@@ -15,8 +16,8 @@ QUESTION = Question("avgap.metrics", {"cache": "c0"}, {"split": "test"})
 NUMBERS = Kind(
     lambda path: artifact.read_json(path)["numbers"],
     lambda numbers: artifact.digest("numbers", numbers),
-    lambda path, numbers, stamp: artifact.write_text(
-        path, artifact.to_json(stamp, {"numbers": numbers})
+    lambda path, numbers, stamp, check: artifact.write_text(
+        path, artifact.to_json(stamp, {"numbers": numbers}), check
     ),
 )
 
@@ -75,3 +76,31 @@ def test_of_several_processes_the_first_alone_reads_and_writes(tmp_path):
     output.write([1], time.monotonic())
     assert len(done) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_slower_by_the_time_of_writing_does_not_replace_another_answer(tmp_path):
+    mine = place(tmp_path / "m.json")
+    other = place(tmp_path / "m.json", QUESTION._replace(inputs={"cache": "c1"}))
+    assert mine.reuse(force=False) is None
+    assert other.reuse(force=False) is None
+    theirs = other.write([2], time.monotonic())
+    with pytest.raises(OutputError, match="answers another question"):
+        mine.write([1], time.monotonic())
+    assert other.reuse(force=False).stamp == theirs.stamp
+    assert [path.name for path in tmp_path.iterdir()] == ["m.json"]
+    assert mine.write([1], time.monotonic(), force=True).content == [1]
+
+
+def test_a_source_is_never_the_place_of_the_answer(tmp_path):
+    place(tmp_path / "m.json").write([1], time.monotonic())
+    (tmp_path / "c.h5").symlink_to(tmp_path / "m.json")
+    with pytest.raises(OutputError, match="is an input of this command"):
+        place(tmp_path / "m.json").reuse(force=True)
+
+
+def test_what_the_digest_leaves_out_is_in_the_checksum(tmp_path):
+    kind = dataclasses.replace(NUMBERS, besides=lambda numbers: {"count": len(numbers)})
+    output = dataclasses.replace(place(tmp_path / "m.json"), kind=kind)
+    made = output.write([1, 2], time.monotonic())
+    assert made.stamp.checksum == artifact.checksum({"count": 2})
+    assert artifact.read_stamp(tmp_path / "m.json") == made.stamp

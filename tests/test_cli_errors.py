@@ -15,6 +15,7 @@ import torch
 from calling import START, TINY, call, fails
 from conftest import make_cache
 from media import write_dataset, write_video
+from test_artifact_checkpoint import signed
 
 # ---------------------------------------------------------------- inputs: exit 3
 
@@ -145,9 +146,9 @@ def test_a_hostile_checkpoint_runs_no_code(work):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"model": [1]}, "model is no dict"),
+        ({"model": [1]}, "model is no record"),
         ({"history": 5}, "history is no list"),
-        ({"model": {"head.bias": torch.zeros(3)}}, "Missing key"),
+        ({"model": {"head.bias": torch.zeros(3)}}, "is not what its stamp says"),
         ({"format_version": 99}, "newer than this avgap reads (1)"),
     ],
 )
@@ -160,7 +161,7 @@ def test_a_checkpoint_with_a_wrong_part_is_corrupt_not_a_traceback(work, changes
 def test_scores_that_are_not_numbers_are_told_by_sample(work):
     whole = torch.load("run/warmup/checkpoint.pt", weights_only=True)
     whole["model"]["head.bias"][:] = float("nan")
-    torch.save(whole, "nan.pt")
+    torch.save(signed(whole), "nan.pt")
     stderr = fails(3, "gaps", "cache.h5", "-c", "nan.pt", "-o", "g.h5")
     assert stderr.startswith(
         "error: the model gives logits that are not finite for 60 of 60 samples\n  train-0\n"
@@ -175,7 +176,7 @@ def test_one_changed_value_is_found_by_verify(work):
     stderr = fails(3, "report", "run/gaps.h5", "--verify")
     assert re.fullmatch(
         r"error: run/gaps.h5 is not what its stamp says: its content was changed or damaged\n"
-        r"  stamp    \w{64}\n  content  \w{64}\n  try: make it again\n",
+        r"  digest: \w{64} in the stamp, \w{64} found\n  try: make it again\n",
         stderr,
     )
 
@@ -238,6 +239,46 @@ def test_force_never_replaces_what_avgap_did_not_write(work):
     assert not Path("new.json").exists()
     for name in ("letter.csv", "plot.svg", "page.html", "letter.json"):
         assert Path(name).read_text() == "dear reader"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("gaps {} -o cache.h5 -f", "cache.h5"),
+        ("gaps {} -o link.h5 -f", "cache.h5"),
+        ("evaluate {} -o e.json --save-predictions cache.h5 -f", "cache.h5"),
+        ("gaps --predictions run/gaps.h5 -o run/gaps.h5 -f", "run/gaps.h5"),
+        ("adapt {} -o run/warmup --steps 1 --epochs 1 -f", "run/warmup/checkpoint.pt"),
+        ("report run/gaps.h5 --by of.csv -o of.csv", "of.csv"),
+    ],
+)
+def test_no_command_replaces_one_of_its_own_inputs(work, line, name):
+    assert call("report", "run", "--format", "csv", "-o", "of.csv").exit_code == 0
+    Path("link.h5").symlink_to("cache.h5")
+    before = Path(name).read_bytes()
+    stderr = fails(4, *line.format(" ".join(START)).split())
+    assert "is an input of this command\n  try: another -o\n" in stderr
+    assert Path(name).read_bytes() == before
+
+
+def test_damage_is_refused_wherever_an_artifact_is_used(work):
+    assert call("gaps", *START, "-o", "g.csv").exit_code == 0
+    lines = Path("g.csv").read_text().splitlines()
+    Path("g.csv").write_text("\n".join(lines[:31]) + "\n")  # the stamp, the header, 29 rows of 60
+    for line in ("fitgmm g.csv -o m.json", "report g.csv", f"gaps {' '.join(START)} -o g.csv"):
+        assert "is not what its stamp says" in fails(3, *line.split())
+    metrics = Path("run/warmup/metrics.json")
+    body = json.loads(metrics.read_text())
+    body["metrics"]["fused"]["accuracy"] = 1.0
+    metrics.write_text(json.dumps(body))
+    for line in ("report run", "report run -o r.html", "report run/warmup/metrics.json"):
+        assert "is not what its stamp says" in fails(3, *line.split())
+    gmm = Path("run/gmm.json")
+    body = json.loads(gmm.read_text())
+    body["diagnostics"]["supported"] = not body["diagnostics"]["supported"]
+    gmm.write_text(json.dumps(body))
+    line = ["adapt", *START, "-o", "a", "--gmm", "run/gmm.json"]
+    assert "checksum: " in fails(3, *line)
 
 
 @pytest.mark.parametrize(

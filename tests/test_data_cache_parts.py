@@ -77,14 +77,14 @@ def test_files_that_are_no_parts_are_passed_over(tmp_path):
 
 def test_parts_are_removed_with_everything_left_of_killed_runs(tmp_path):
     write(tmp_path / "p", 1)
-    (tmp_path / "p" / "left.h5.part").write_bytes(b"half")
+    (tmp_path / "p" / "00ff00ff00ff.h5.part").write_bytes(b"half")
     Parts(tmp_path / "p").remove()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_run_left_unfinished_goes_when_the_next_begins(tmp_path):
     write(tmp_path / "p", 1)
-    (tmp_path / "p" / "left.h5.part").write_bytes(b"half")
+    (tmp_path / "p" / "00ff00ff00ff.h5.part").write_bytes(b"half")
     with Parts(tmp_path / "p"):
         assert [path.suffix for path in (tmp_path / "p").iterdir()] == [".h5"]
 
@@ -94,3 +94,21 @@ def test_a_folder_without_a_part_does_not_stay(tmp_path):
     with Parts(tmp_path / "p"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_carries_our_mark_is_removed(tmp_path):
+    folder = tmp_path / "cache.h5.parts"
+    (folder / "mine").mkdir(parents=True)
+    kept = {"notes.txt": b"n", "clip.h5": b"h", "clip.h5.part": b"p", "0123456789ab.h5": b"x"}
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+    (folder / "ba9876543210.h5").symlink_to(folder / "notes.txt")
+    write(folder, 1, 2)
+    (folder / "00112233445a.h5.part").touch()  # what a kill left
+    assert sorted(found(folder, 1, 2)) == [1, 2]
+    with Parts(folder) as parts:
+        pass
+    parts.remove()
+    there = {path.name for path in folder.iterdir()}
+    assert there == {*kept, "mine", "ba9876543210.h5"}
+    assert all((folder / name).read_bytes() == content for name, content in kept.items())

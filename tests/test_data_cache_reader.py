@@ -116,7 +116,7 @@ def test_a_truncated_cache_is_refused(tmp_path):
         ("test/audio", np.zeros((1, 33, 8), "<f2"), "expected <f2 (1, 33, 9)"),
         ("test/visual", np.zeros((1, 2, 4, 4, 3), "<f4"), "expected |u1 (1, 2, 4, 4, 3)"),
         ("test/visual", None, "test has no visual"),
-        ("val", None, "val has no id"),
+        ("val", None, "val is no group"),
         ("train/meta/speaker", np.zeros(6), "train/meta/speaker is <f8 (6,)"),
     ],
 )
@@ -177,3 +177,35 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == f"cannot write {path}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_decides_about_weights_beside_the_clips_has_a_checksum(tmp_path):
+    path = tmp_path / "a.h5"
+    write(path, [0, 1, 2, 3, 4, 5, 6])
+    whole = path.read_bytes()
+    for name, value in (("augment", True), ("audio_mean", 0.25), ("audio_std", 2.0)):
+        path.write_bytes(whole)
+        with h5py.File(path, "r+") as file:
+            assert file.attrs[name] != value
+            file.attrs[name] = value
+        with pytest.raises(InputError, match="is not what its stamp says") as told:
+            open_cache(path)
+        assert [line.split(":")[0] for line in told.value.details] == ["checksum"]
+        with h5py.File(path, "r+") as file:
+            del file.attrs["checksum"]  # as an older avgap wrote it
+        assert open_cache(path).stamp.checksum is None
+
+
+@pytest.mark.parametrize("name", ["train/audio", "train/id", "test", "missing", "train/meta"])
+def test_a_group_in_place_of_a_dataset_and_the_reverse_are_refused(tmp_path, name):
+    path = tmp_path / "a.h5"
+    write(path, [0, 1, 2, 3, 4, 5, 6])
+    with h5py.File(path, "r+") as file:
+        group = isinstance(file[name], h5py.Group)
+        del file[name]
+        if group:
+            file[name] = np.zeros(3)
+        else:
+            file.create_group(name)
+    with pytest.raises(InputError, match="is corrupt"):
+        open_cache(path)

@@ -18,18 +18,23 @@ import torch
 from avgap import artifact, report
 from avgap.adapt import adapt
 from avgap.artifact import read_stamp
+from avgap.artifact.checkpoint import read_checkpoint
+from avgap.artifact.gmm import read_mixture
 from avgap.baseline import baseline
 from avgap.crossfit import Trainings, crossfit
+from avgap.errors import InputError
 from avgap.evaluate import evaluate
 from avgap.fitgmm import fitgmm
 from avgap.gaps import gaps
 from avgap.prepare import prepare
-from avgap.report.describe import DIGESTS
 from avgap.settings import Adaptive, AudioRecipe, Crossfit, FrameRecipe, Network, Training
 from avgap.warmup import warmup
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
-_STAMP = ("format", "format_version", "digest", "inputs", "parameters", "provenance", "hints")
+_STAMP = (
+    *("format", "format_version", "digest", "checksum"),
+    *("inputs", "parameters", "provenance", "hints"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -241,10 +246,22 @@ def test_what_the_digests_leave_out_does_not_change_them(made: Path, tmp_path: P
     body["fit"]["n_iter"] += 1
     changed = tmp_path / "gmm.json"
     changed.write_text(json.dumps(body), encoding="utf-8")
-    assert DIGESTS["gmm"](changed) == body["digest"]
+    with pytest.raises(InputError, match="not what its stamp says") as told:
+        read_mixture(changed)
+    assert [line.split(":")[0] for line in told.value.details] == ["checksum"]
+    del body["checksum"]  # as an older avgap wrote it
+    changed.write_text(json.dumps(body), encoding="utf-8")
+    assert read_mixture(changed).stamp.digest == body["digest"]
     body["components"]["balanced"]["mean"] += 0.1
     changed.write_text(json.dumps(body), encoding="utf-8")
-    assert DIGESTS["gmm"](changed) != body["digest"]
+    with pytest.raises(InputError, match="not what its stamp says"):
+        read_mixture(changed)
     content = torch.load(made / "run" / "adapt" / "checkpoint.pt", weights_only=True)
-    torch.save({**content, "history": [], "selected": "x"}, tmp_path / "checkpoint.pt")
-    assert DIGESTS["checkpoint"](tmp_path / "checkpoint.pt") == content["digest"]
+    changed = tmp_path / "checkpoint.pt"
+    torch.save({**content, "history": [], "selected": "x"}, changed)
+    with pytest.raises(InputError, match="not what its stamp says") as told:
+        read_checkpoint(changed)
+    assert [line.split(":")[0] for line in told.value.details] == ["checksum"]
+    del content["checksum"]
+    torch.save({**content, "history": [], "selected": "x"}, changed)
+    assert read_checkpoint(changed).stamp.digest == content["digest"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -236,3 +239,54 @@ def test_long_names_are_wrapped():
     lines = label.get_text().splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= 26
+
+
+def test_the_users_matplotlib_settings_and_backend_are_none_of_ours(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 40\n")
+    code = (
+        "from pathlib import Path; import os, numpy as np; from avgap import figures\n"
+        "gap = np.random.default_rng(0).normal(0, 0.2, 200).clip(-1, 1)\n"
+        "figures.save(figures.gap_histogram(gap, None), Path('p.svg'))\n"
+        "print(os.environ['MPLBACKEND'])\n"
+    )
+    pictures = []
+    for name, backend in (("plain", "agg"), ("odd", "nonsense")):
+        place = tmp_path if name == "odd" else tmp_path / name
+        place.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=place,
+            env={**os.environ, "MPLBACKEND": backend},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stdout) == (0, f"{backend}\n"), done.stderr
+        pictures.append((place / "p.svg").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_settings_made_before_change_no_figure_and_stay(tmp_path):
+    import matplotlib as mpl
+
+    figures.save(figures.gap_histogram(GAP), tmp_path / "p.svg")
+    first = (tmp_path / "p.svg").read_bytes()
+    with mpl.rc_context({"text.usetex": True, "font.size": 40}):
+        figures.save(figures.gap_histogram(GAP), tmp_path / "p.svg")
+        assert mpl.rcParams["text.usetex"] is True
+    assert (tmp_path / "p.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize("ending", [".svg", ".pdf", ".png"])
+def test_a_figure_whose_name_is_no_text_is_drawn_and_a_full_disk_told(tmp_path, ending):
+    path = tmp_path / (os.fsdecode(b"p\xff") + ending)
+    figures.save(figures.gap_histogram(GAP), path)
+    assert path.stat().st_size > 1000
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot write"):
+            figures.save(figures.gap_histogram(GAP), tmp_path / f"q{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / f"q{ending}").exists()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from calling import fails
+from test_artifact_checkpoint import signed
 
 from avgap.artifact import Stamp, read_stamp
 from avgap.artifact.checkpoint import load_checkpoint
@@ -78,8 +79,8 @@ def test_of_folds_takes_each_sample_from_the_network_of_its_own_fold() -> None:
 
 @pytest.mark.parametrize("name", ["gaps.h5", "gaps.csv"])
 def test_the_fold_of_a_sample_is_kept_and_is_content(tmp_path: Path, name: str) -> None:
-    stamp = Stamp("avgap.gaps", "", {}, {}, {})
-    table = replace(measured([0.1, 0.2]), fold=np.array([2, 1]), stamp=stamp)
+    table = replace(measured([0.1, 0.2]), fold=np.array([2, 1]))
+    table = replace(table, stamp=Stamp("avgap.gaps", table.digest(), {}, {}, {}))
     write_gaps(tmp_path / name, table)
     read = read_gaps(tmp_path / name)
     assert (read.fold.tolist(), read.fold.dtype) == ([2, 1], np.int64)
@@ -143,7 +144,7 @@ def test_scores_that_are_not_finite_are_listed_by_id(
 ) -> None:
     content = torch.load(checkpoint, weights_only=True)
     content["model"]["head.bias"][0] = float("nan")
-    torch.save(content, checkpoint)
+    torch.save(signed(content), checkpoint)
     with pytest.raises(InputError, match="not finite for 60 of 60 samples\n  train-0\n"):
         gaps(cache, checkpoint, tmp_path / "gaps.h5")
     assert not (tmp_path / "gaps.h5").exists()

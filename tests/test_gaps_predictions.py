@@ -463,3 +463,11 @@ def test_a_class_name_in_another_form_is_the_class(tmp_path):
     np.savez(tmp_path / "t.npz", classes=np.array([two, one]), **arrays)
     with pytest.raises(InputError, match="more than once"):
         gaps_of_predictions(tmp_path / "t.npz", "-")
+
+
+def test_a_table_of_ours_that_was_changed_is_refused(work):
+    line = ["evaluate", *START, "-o", "e.json", "--save-predictions", "p.h5"]
+    assert call(*line).exit_code == 0
+    with h5py.File("p.h5", "r+") as file:
+        file["audio_logits"][0, 0] += 1
+    assert "is not what its stamp says" in fails(3, "gaps", "--predictions", "p.h5", "-o", "n.h5")

@@ -49,7 +49,8 @@ WITHIN = {
         {"output"},
         {"question", "disk"},
         {"reading", "writing"},
-        {"stamp"},
+        {"stamp", "locks"},
+        {"schema"},
     ],
     "mixture": [
         {"fit"},
@@ -83,7 +84,16 @@ WITHIN = {
         {""},
         {"loop"},
         {"updates", "inference"},
-        {"batches", "device", "optimizer", "posteriors", "timing", "tensorboard", "lanes"},
+        {
+            "batches",
+            "device",
+            "optimizer",
+            "origin",
+            "posteriors",
+            "timing",
+            "tensorboard",
+            "lanes",
+        },
         {"distributed"},
     ],
 }

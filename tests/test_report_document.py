@@ -17,7 +17,7 @@ from avgap.cli import options
 from avgap.errors import OutputError
 from avgap.figures import MARK as FIGURE_MARK
 from avgap.report import page, read_views, write
-from avgap.report.document import ENDINGS, FORMATS, is_ours, markdown, slug
+from avgap.report.document import ENDINGS, FORMATS, harmless, is_ours, markdown, slug
 from avgap.report.rundocument import document, numbers
 from avgap.report.runfolder import Moment, RunFolder
 from avgap.report.runview import RunView
@@ -184,3 +184,19 @@ def test_write_gives_the_numbers_of_every_run(run, tmp_path):
 def test_the_option_offers_every_format():
     literal, _ = get_args(get_args(options.ReportFormat)[0])
     assert set(get_args(literal)) == {*FORMATS, "figures"} >= set(ENDINGS.values())
+
+
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_numbers_stay():
+    row = {"id": "=HYPERLINK(1)", "by": "@x", "note": "-a", "tab": "\tb", "gap": -0.5}
+    row |= {"text": "-0.5", "plain": "a=b", "sum": "+1"}
+    (made,) = harmless([row])
+    assert made == {
+        "id": "'=HYPERLINK(1)",
+        "by": "'@x",
+        "note": "'-a",
+        "tab": "'\tb",
+        "gap": -0.5,
+        "text": "-0.5",
+        "plain": "a=b",
+        "sum": "+1",
+    }

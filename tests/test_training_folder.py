@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 import test_adapt
+import test_artifact_locks
 import test_crossfit
 import test_training
 from conftest import make_cache
 
 from avgap.artifact import read_stamp
 from avgap.artifact.checkpoint import read_checkpoint
-from avgap.crossfit import crossfit
+from avgap.crossfit import crossfit, crossfit_fold
 from avgap.errors import OutputError
 from avgap.settings import Network
 from avgap.warmup import warmup
@@ -109,3 +112,76 @@ def test_pixels_that_the_cache_does_not_have_are_told(
         warmup(cache, tmp_path / f"{size}", loss="joint", network=network, settings=settings)
         words = " ".join(capsys.readouterr().err.split())
         assert ("the cached frames have 16 px, and are used as they are" in words) == told
+
+
+def test_a_folder_in_which_somebody_trains_is_refused_and_read(cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    test_training.run(cache, folder, epochs=1)
+    with test_artifact_locks.trainer(folder) as other:
+        with pytest.raises(OutputError, match="another avgap is training in"):
+            test_training.run(cache, folder, epochs=2)
+        test_training.run(cache, folder, epochs=1)  # done: nothing is written
+        assert len(read_checkpoint(folder / "checkpoint.pt").history) == 1
+        other.communicate()
+    test_training.run(cache, folder, epochs=2)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "best.pt",
+        "checkpoint.pt",
+        "log.jsonl",
+    ]
+
+
+def test_a_fold_is_locked_by_itself(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path / "cache.h5")
+    asked = test_crossfit.asked(cache, tmp_path / "x")
+    with test_artifact_locks.trainer(asked.folder(1)):
+        crossfit_fold(asked, 2)
+        with pytest.raises(OutputError, match=r"another avgap is training in .*fold-1"):
+            crossfit_fold(asked, 1)
+
+
+def test_what_force_replaces_stays_until_the_new_training_has_a_checkpoint(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "w"
+    test_training.run(cache, folder, epochs=2)
+    there = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("avgap.training.run.train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            test_training.run(cache, folder, epochs=2, seed=1, force=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == there
+    test_training.run(cache, folder, epochs=2, seed=1, force=True)
+    test_training.run(cache, tmp_path / "new", epochs=2, seed=1)
+    for name in ("checkpoint.pt", "best.pt"):
+        assert digest(folder / name) == digest(tmp_path / "new" / name)
+
+
+def test_a_training_never_replaces_the_checkpoint_that_it_begins_with(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path / "cache.h5")
+    start = test_training.run(cache, tmp_path / "w")
+    before = digest(tmp_path / "w" / "checkpoint.pt")
+    with pytest.raises(OutputError, match="is an input of this command"):
+        test_adapt.run(cache, start, tmp_path / "w", steps=1, epochs=1, force=True)
+    assert digest(tmp_path / "w" / "checkpoint.pt") == before
+
+
+def test_a_finished_training_is_confirmed_where_nothing_can_be_written(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "w"
+    test_training.run(cache, folder, epochs=1)
+    (folder / "log.jsonl").unlink()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        test_training.run(cache, folder, epochs=1)
+    test_training.run(cache, folder, epochs=1)
+    assert (folder / "log.jsonl").exists()

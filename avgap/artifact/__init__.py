@@ -6,8 +6,9 @@ question over the same file is refused. Where and when never belong to a questio
 """
 
 from avgap.artifact.disk import create_hdf5
+from avgap.artifact.locks import alone_in
 from avgap.artifact.output import Answer, Kind, Output
-from avgap.artifact.question import compare, is_longer, reuse, unharmed
+from avgap.artifact.question import compare, expect_no_input, is_longer, reuse, unharmed
 from avgap.artifact.reading import (
     attribute,
     first_line,
@@ -23,17 +24,22 @@ from avgap.artifact.stamp import (
     FORMAT_VERSION,
     FORMATS,
     STANDARD_STREAM,
+    InPieces,
     Question,
     Stamp,
+    checksum,
     digest,
     expect,
+    expect_whole,
     hint,
     is_stamped,
     parse_stamp,
     provenance,
+    real,
 )
 from avgap.artifact.writing import (
     atomic,
+    expect_an_end,
     put_attribute,
     stamp_hdf5,
     to_csv,
@@ -46,16 +52,22 @@ __all__ = [
     "FORMAT_VERSION",
     "STANDARD_STREAM",
     "Answer",
+    "InPieces",
     "Kind",
     "Output",
     "Question",
     "Stamp",
+    "alone_in",
     "atomic",
     "attribute",
+    "checksum",
     "compare",
     "create_hdf5",
     "digest",
     "expect",
+    "expect_an_end",
+    "expect_no_input",
+    "expect_whole",
     "first_line",
     "hint",
     "is_longer",
@@ -68,6 +80,7 @@ __all__ = [
     "read_json",
     "read_stamp",
     "read_tensors",
+    "real",
     "reuse",
     "stamp_hdf5",
     "stamp_keys_of_comment",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,39 @@ import torch
 
 from avgap import artifact
 from avgap.artifact import Question, Stamp
+from avgap.artifact.schema import (
+    LINE,
+    by_name,
+    count,
+    each,
+    expect_plain,
+    flag,
+    maybe,
+    number,
+    problems,
+    text,
+)
 from avgap.errors import AvgapError, InputError, UsageError
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual
+from avgap.text import shorten
 
 if TYPE_CHECKING:
     from avgap.data.cache.reader import Cache
+
+# The plain values of a checkpoint.
+_PROGRESS = dict.fromkeys(("step", "epoch", "phase_epoch", "step_epoch"), count)
+_SCHEMA = {
+    "description": {
+        **dict.fromkeys(("audio_encoder", "visual_encoder", "network?"), text),
+        **{"audio_shape": each(count), "visual_shape": each(count), "classes": each(text)},
+    },
+    "progress": {"phase": text, **_PROGRESS},
+    "complete": flag,
+    "selected": text,
+    "history": each(LINE),
+}
+_MOST = 1_000_000  # plain values in a checkpoint: of 40,000 epochs
 
 LAST = "last"
 BEST = "best on validation"
@@ -67,6 +95,10 @@ class Checkpoint:
             self.description, self.model, self.optimizer, self.progress, self.state
         )
 
+    def besides(self) -> dict[str, Any]:
+        """What the digest does not cover: of it the stamp has a checksum."""
+        return {name: getattr(self, name) for name in ("complete", "selected", "history")}
+
 
 def content_digest(
     description: Description,
@@ -90,9 +122,10 @@ def _plain(value: Any) -> Any:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically."""
+    """Write a checkpoint atomically, its stamp with the checksum."""
+    stamp = replace(checkpoint.stamp, checksum=artifact.checksum(checkpoint.besides()))
     content = {
-        **checkpoint.stamp.as_dict(),
+        **stamp.as_dict(),
         "description": checkpoint.description.as_dict(),
         "model": dict(checkpoint.model),
         "optimizer": dict(checkpoint.optimizer),
@@ -110,43 +143,132 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint onto the CPU. Raises InputError: unreadable, foreign, incomplete."""
+    """Read a checkpoint onto the CPU.
+
+    Raises InputError: unreadable, foreign, incomplete, or not what its stamp says.
+    """
     path = Path(path)
     content = artifact.read_tensors(path)
     stamp = artifact.parse_stamp(content, path)
     artifact.expect(stamp, "avgap.checkpoint", path)
-    kinds = {"model": dict, "optimizer": dict, "history": list, "state": dict}
-    wrong = [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
-             if not isinstance(content.get(name), kind)]  # fmt: skip
-    if wrong:
-        raise InputError(f"{path} is corrupt", wrong)
+    _expect_structure(content, path)
+    progress = {name: content["progress"][name] for name in ("phase", *_PROGRESS)}
+    checkpoint = Checkpoint(
+        stamp,
+        Description.from_dict(content["description"]),
+        content["model"],
+        content["optimizer"],
+        Progress(**progress),
+        content["complete"],
+        content["selected"],
+        content["history"],
+        content["state"],
+    )
+    artifact.expect_whole(stamp, checkpoint.content_digest(), path, checkpoint.besides())
+    return checkpoint
+
+
+def read_plain(path: str | Path) -> tuple[Stamp, dict[str, Any]]:
+    """The stamp of a checkpoint and its plain values, without reading a weight.
+
+    Raises InputError as `read_checkpoint`, but for what the tensors are.
+    """
+    path = Path(path)
+    content = artifact.read_tensors(path, mapped=True)
+    stamp = artifact.parse_stamp(content, path)
+    artifact.expect(stamp, "avgap.checkpoint", path)
+    _expect_structure(content, path)
+    plain = {name: content[name] for name in _SCHEMA}
+    if stamp.checksum is not None:
+        besides = {name: plain[name] for name in ("complete", "selected", "history")}
+        artifact.expect_whole(stamp, stamp.digest, path, besides)
+    return stamp, plain
+
+
+def _expect_structure(content: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError unless a checkpoint has the parts that it must have, each of its type."""
+    optimizer = content.get("optimizer")
+    plain = {name: content.get(name) for name in _SCHEMA}
+    if isinstance(optimizer, Mapping):
+        plain["param_groups"] = optimizer.get("param_groups")
     try:
-        return Checkpoint(
-            stamp,
-            Description.from_dict(content["description"]),
-            content["model"],
-            content["optimizer"],
-            Progress(**content["progress"]),
-            content["complete"],
-            content["selected"],
-            content["history"],
-            content["state"],
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path} is corrupt", [f"{type(error).__name__}: {error}"]) from error
+        expect_plain(plain, _MOST)
+    except ValueError as error:
+        raise InputError(f"{path} is corrupt", [str(error)]) from error
+    wrong = list(problems(content, _SCHEMA))
+    for name in ("model", "state"):
+        wrong += problems(content.get(name), by_name(_tensor), name)
+    wrong += problems(optimizer, _OPTIMIZER, "optimizer")
+    if wrong:
+        raise InputError(f"{path} is corrupt", shorten(wrong))
+
+
+def _tensor(value: Any, name: str) -> Iterator[str]:
+    """A tensor whose every value stands in the file: none is shared, as an expanded one's are."""
+    if not isinstance(value, torch.Tensor):
+        yield f"{name} is no tensor"
+    elif value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
+        yield f"{name} is no plain tensor"
+    elif value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        yield f"{name} has fewer values than its shape {tuple(value.shape)}"
+
+
+def _moments(value: Any, name: str) -> Iterator[str]:
+    """What an optimizer keeps of each weight, by its number: tensors, counts, or nothing yet."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, int) for key in value):
+        yield f"{name} is no record by number"
+        return
+    for key, kept in value.items():
+        yield from problems(kept, by_name(_moment), f"{name}[{key}]")
+
+
+def _moment(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, torch.Tensor):
+        yield from _tensor(value, name)
+    else:
+        yield from problems(value, maybe(number), name)
+
+
+# What an optimizer keeps, and what holds for a group of weights, with their numbers.
+_OPTIMIZER = {"state?": _moments, "param_groups?": each({"params": each(count)})}
 
 
 def rebuild(checkpoint: Checkpoint, path: str | Path) -> AudioVisual:
     """The network with the checkpoint's weights, in evaluation mode, on the CPU."""
-    try:
+    with explain_misfit(path):
+        _expect_shapes(checkpoint)
         model = build(checkpoint.description)
         model.load_state_dict(checkpoint.model)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        lines = [line.strip()[:200] for line in str(error).splitlines()[:5]]
-        raise InputError(f"{path} is corrupt", lines) from error
+    return model.eval()
+
+
+def _expect_shapes(checkpoint: Checkpoint) -> None:
+    """Raise ValueError unless the weights are those of the description's network.
+
+    A network without memory is compared first: a description can ask for one of any size.
+    """
+    with torch.device("meta"):
+        asked = build(checkpoint.description).state_dict()
+    shapes = {name: tuple(value.shape) for name, value in asked.items()}
+    there = {name: tuple(value.shape) for name, value in checkpoint.model.items()}
+    names = sorted(name for name in {*shapes, *there} if shapes.get(name) != there.get(name))
+    if names:
+        lines = [f"{n}: {there.get(n, 'none')}, expected {shapes.get(n, 'none')}" for n in names]
+        raise ValueError("\n".join(shorten(lines, 5)))
+
+
+@contextmanager
+def explain_misfit(path: str | Path) -> Iterator[None]:
+    """Turn what torch says of weights or moments that do not fit into the error of their file."""
+    try:
+        yield
+    except torch.OutOfMemoryError:  # of the device, which is told elsewhere
+        raise
+    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as e:
+        lines = [line.strip()[:200] for line in str(e).splitlines()[:5]]
+        raise InputError(f"{path} is corrupt", lines) from e
     except UsageError as error:
         raise InputError(f"{path}: {error.what}", error.details) from error
-    return model.eval()
 
 
 def load_checkpoint(path: str | Path) -> AudioVisual:
@@ -192,7 +314,7 @@ def reuse_checkpoint(path: Path, question: Question, *, force: bool) -> Checkpoi
         return None
     try:
         return read_checkpoint(path)
-    except AvgapError:
+    except AvgapError as error:
         if force:
             return None
-        raise
+        raise InputError(error.what, error.details, "--force to begin again") from error

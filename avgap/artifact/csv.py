@@ -95,7 +95,7 @@ def _whole(table: OpenCsv) -> CsvTable:
 
 def _parse(lines: Iterator[str], name: str) -> OpenCsv:
     first = next(lines, "")
-    keys = stamp_keys_of_comment(first)
+    keys = stamp_keys_of_comment(first, name)
     if keys or first.startswith(_REPORT):
         rows = _rows(lines, name, 2, ours=True)
     else:

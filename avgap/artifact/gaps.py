@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avgap import artifact
-from avgap.artifact import STANDARD_STREAM, Answer, Kind, Stamp
+from avgap.artifact import STANDARD_STREAM, Answer, InPieces, Kind, Stamp
 from avgap.artifact.csv import CsvTable, read_csv, read_csv_of_stdin
 from avgap.errors import InputError, UsageError
 
@@ -22,6 +22,8 @@ _COLUMNS = ("audio_prob", "visual_prob", "gap")
 _PREDICTIONS = ("fused_pred", "audio_pred", "visual_pred")
 _LOGITS = ("fused_logits", "audio_logits", "visual_logits")
 _INDICES = ("label", "fold")
+_EVERY = (*_INDICES, *_COLUMNS, *_PREDICTIONS, *_LOGITS)
+_PIECE = 2**16  # rows
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,33 @@ class Gaps:
 
     def digest(self) -> str:
         """The digest of the content: ids, labels and every array, not the stamp."""
-        arrays = {name: getattr(self, name) for name in (*_COLUMNS, *_PREDICTIONS, *_LOGITS)}
-        if self.fold is not None:
-            arrays["fold"] = self.fold
-        return artifact.digest("gaps", self.id, self.label, arrays)
+        return _digest({name: getattr(self, name) for name in ("id", *_EVERY)})
+
+
+def _digest(columns: Mapping[str, Any]) -> str:
+    """The digest of columns by their names; without a fold it is that of tables before folds."""
+    arrays = {name: columns.get(name) for name in (*_COLUMNS, *_PREDICTIONS, *_LOGITS)}
+    if columns.get("fold") is not None:
+        arrays["fold"] = columns["fold"]
+    return artifact.digest("gaps", columns.get("id"), columns.get("label"), arrays)
+
+
+def expect_whole_file(path: Path, stamp: Stamp) -> None:
+    """Raise InputError unless a table as .h5 has the digest of its stamp, read piece by piece."""
+    with artifact.open_hdf5(path) as file:
+        columns = {name: _in_pieces(file[name]) for name in ("id", *_EVERY) if name in file}
+        artifact.expect_whole(stamp, _digest(columns), path)
+
+
+def _in_pieces(column: Any) -> InPieces:
+    """A column of a file, read when it is digested."""
+    import h5py
+
+    shape, kind = column.shape, column.dtype.str
+    if h5py.check_string_dtype(column.dtype):
+        column, kind = column.asstr(errors="backslashreplace"), ""
+    pieces = (column[start : start + _PIECE] for start in range(0, len(column), _PIECE))
+    return InPieces(pieces, shape, kind)
 
 
 def of_folds(tables: Iterable[Gaps], fold: NDArray[np.int64]) -> Gaps:
@@ -129,7 +154,8 @@ class Collected:
 def read_gaps(path: str | Path) -> Gaps:
     """Read a table of gaps: ours (.h5, .csv, "-" for CSV on stdin), or foreign .h5, .csv, .npy.
 
-    Raises InputError: missing, corrupt, no gap column, a value that is not a number in [−1, 1].
+    Raises InputError: missing, corrupt, no gap column, a value that is not a number in [−1, 1], a
+    content that does not have the digest of its stamp.
     """
     if str(path) == STANDARD_STREAM:
         table = _from_csv(read_csv_of_stdin(), "standard input")
@@ -148,6 +174,8 @@ def read_gaps(path: str | Path) -> Gaps:
             )
         table = readers[path.suffix](path)
     _check(table, path)
+    if table.stamp is not None:
+        artifact.expect_whole(table.stamp, table.digest(), path)
     return table
 
 
@@ -171,26 +199,31 @@ def expect_room(output: str | Path, *, logits: bool) -> None:
         raise UsageError("a CSV holds no logits", hint="--logits with -o GAPS.h5")
 
 
-def write_gaps(path: Path, table: Gaps) -> None:
-    """Write a table of gaps as .h5, or as .csv (stamp, then one row per sample, no logits)."""
+def write_gaps(path: Path, table: Gaps, check: Callable[[], object] = lambda: None) -> None:
+    """Write a table of gaps as .h5, or as .csv (stamp, then one row per sample, no logits).
+
+    check: as `artifact.atomic`.
+    """
     if path.suffix == ".csv":
-        artifact.write_text(path, gaps_as_csv(table))
+        artifact.write_text(path, gaps_as_csv(table), check)
         return
     import h5py
 
     if table.stamp is None:
         raise ValueError("a table of gaps is written with its stamp")
-    with artifact.atomic(path) as part, artifact.create_hdf5(part) as (file, _):
+    with artifact.atomic(path, check) as part, artifact.create_hdf5(part) as (file, _):
         artifact.stamp_hdf5(file, table.stamp)
         if table.id is not None:
             file.create_dataset("id", data=table.id, dtype=h5py.string_dtype())
-        for name in (*_INDICES, *_COLUMNS, *_PREDICTIONS, *_LOGITS):
+        for name in _EVERY:
             if getattr(table, name) is not None:
                 file.create_dataset(name, data=getattr(table, name))
 
 
 GAPS: Kind[Gaps] = Kind(
-    read_gaps, Gaps.digest, lambda path, table, stamp: write_gaps(path, replace(table, stamp=stamp))
+    read_gaps,
+    Gaps.digest,
+    lambda path, table, stamp, check: write_gaps(path, replace(table, stamp=stamp), check),
 )
 
 
@@ -294,7 +327,7 @@ def _check(table: Gaps, path: str | Path) -> None:
         raise InputError(f"{path}: gaps are one column of numbers")
     uneven = [
         name
-        for name in ("id", *_INDICES, *_COLUMNS, *_PREDICTIONS, *_LOGITS)
+        for name in ("id", *_EVERY)
         if getattr(table, name) is not None and len(getattr(table, name)) != len(table)
     ]
     if uneven:

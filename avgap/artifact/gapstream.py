@@ -20,7 +20,7 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import STANDARD_STREAM, Stamp
 from avgap.artifact.csv import Line, open_csv
-from avgap.artifact.gaps import Gaps, read_gaps, stamp_of_gaps
+from avgap.artifact.gaps import Gaps, expect_whole_file, read_gaps, stamp_of_gaps
 from avgap.errors import InputError
 from avgap.mixture.fit import EXACT
 from avgap.mixture.histogram import Bins, Histogram
@@ -117,7 +117,10 @@ def _is_large(path: str | Path) -> bool:
 
 
 def _count(path: Path, histogram: Histogram) -> Table:
-    """Add a large table's gaps to the histogram. Raises InputError: a gap not in [−1, 1]."""
+    """Add a large table's gaps to the histogram.
+
+    Raises InputError: a gap not in [−1, 1], or, but for a CSV, not what the stamp says.
+    """
     sha, row = hashlib.sha256(), 0
     with ExitStack() as stack:
         if path.suffix == ".csv":
@@ -137,6 +140,8 @@ def _count(path: Path, histogram: Histogram) -> Table:
             if stamp is None:
                 sha.update(slab.tobytes())
             row += len(slab)
+    if stamp is not None and path.suffix == ".h5":
+        expect_whole_file(path, stamp)
     return Table(path, sha.hexdigest() if stamp is None else stamp.digest, stamp)
 
 

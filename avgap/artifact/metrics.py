@@ -7,8 +7,11 @@ from typing import Any
 
 from avgap import artifact
 from avgap.artifact import Kind
+from avgap.artifact.schema import by_name, count, each, number, problems, text
+from avgap.artifact.stamp import STAMP_KEYS
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
+from avgap.text import shorten
 
 # The metrics of a modality, in the order of every table.
 TITLES = {
@@ -17,34 +20,42 @@ TITLES = {
     "mean_average_precision": "mAP",
     "calibration_error": "ECE",
 }
-_CHECKPOINT = ("phase", "step", "epoch", "selected")
+# What a reader of a metrics.json may take for granted.
+_MODALITY = {
+    **dict.fromkeys(TITLES, number),
+    "per_class?": by_name(dict.fromkeys(("precision", "recall", "f1", "support"), number)),
+    "confusion?": each(each(count)),
+}
+_SCHEMA = {
+    "split": text,
+    "n_samples": count,
+    "checkpoint": {"phase": text, "step": count, "epoch": count, "selected": text},
+    "metrics": dict.fromkeys(MODALITIES, _MODALITY),
+    "gap": {"mean": number, "mean_abs": number},
+}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """The metrics without their stamp. Raises InputError where one of the numbers is not there."""
-    body = body_of(path)
-    try:
-        numbers = [body["metrics"][of][name] for of in MODALITIES for name in TITLES]
-        numbers += [body["gap"]["mean"], body["gap"]["mean_abs"], body["n_samples"]]
-        numbers.append(int(body["checkpoint"]["step"]))
-        told = [body["split"], *(body["checkpoint"][name] for name in _CHECKPOINT)]
-        whole = all(isinstance(value, int | float) for value in numbers) and None not in told
-    except (KeyError, TypeError, ValueError):
-        whole = False
-    if not whole:
-        raise InputError(f"{path} is corrupt: it lacks numbers", [], "avgap evaluate again")
+    """The metrics without their stamp. Raises InputError: corrupt, or not what the stamp says."""
+    keys = artifact.read_json(path)
+    stamp = artifact.parse_stamp(keys, path)
+    artifact.expect(stamp, "avgap.metrics", path)
+    body = {name: value for name, value in keys.items() if name not in STAMP_KEYS}
+    wrong = list(problems(body, _SCHEMA))
+    if wrong:
+        raise InputError(f"{path} is corrupt", shorten(wrong), "avgap evaluate again")
+    artifact.expect_whole(stamp, _digest(body), path)
     return body
+
+
+def _digest(body: dict[str, Any]) -> str:
+    return artifact.digest("metrics", body)
 
 
 METRICS: Kind[dict[str, Any]] = Kind(
     read_metrics,
-    lambda body: artifact.digest("metrics", body),
-    lambda path, body, stamp: artifact.write_text(path, artifact.to_json(stamp, body)),
+    _digest,
+    lambda path, body, stamp, check: artifact.write_text(
+        path, artifact.to_json(stamp, body), check
+    ),
 )
-
-
-def body_of(path: Path) -> dict[str, Any]:
-    """A JSON artifact without its stamp."""
-    keys = artifact.read_json(path)
-    stamp = artifact.parse_stamp(keys, path).as_dict()
-    return {name: value for name, value in keys.items() if name not in stamp}

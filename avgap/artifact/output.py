@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from avgap.artifact.question import reuse, unharmed
-from avgap.artifact.stamp import STANDARD_STREAM, Question, Stamp, hint, provenance
+from avgap.artifact.question import expect_no_input, reuse, unharmed
+from avgap.artifact.stamp import STANDARD_STREAM, Question, Stamp, checksum, hint, provenance
 
 Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
 class Kind(Generic[Content]):
-    """How the content of one kind of artifact is read from a file, digested, and written."""
+    """How the content of one kind of artifact is read from a file, digested, and written.
+
+    write: atomically, with a last look (`atomic`, check) when nobody else can write there.
+    besides: what a content holds that its digest does not cover; None: nothing.
+    """
 
     read: Callable[[Path], Content]
     digest: Callable[[Content], str]
-    write: Callable[[Path, Content, Stamp], None]
+    write: Callable[[Path, Content, Stamp, Callable[[], object]], None]
+    besides: Callable[[Content], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Output(Generic[Content]):
     def reuse(self, *, force: bool) -> Answer[Content] | None:
         """The answer that is there; None where it is to be made.
 
-        Raises OutputError as `reuse` of a path; InputError where it is damaged, without force.
+        Raises OutputError as `reuse` of a path, and where it is one of the sources; InputError
+        where it is damaged, without force.
         """
         if str(self.path) == STANDARD_STREAM:
             return None
@@ -56,14 +63,20 @@ class Output(Generic[Content]):
         return there
 
     def _reuse(self, path: Path, force: bool) -> Answer[Content] | None:
+        expect_no_input(path, self.sources.values())
         stamp = reuse(path, self.question, force=force)
         if stamp is None:
             return None
         content = unharmed(path, stamp, self.kind.read, self.kind.digest, force=force)
         return None if content is None else Answer(content, stamp, up_to_date=True)
 
-    def write(self, content: Content, started: float, device: Any = None) -> Answer[Content]:
-        """Stamp what was made since `started` (s, monotonic), and keep it. Raises OutputError."""
+    def write(
+        self, content: Content, started: float, device: Any = None, *, force: bool = False
+    ) -> Answer[Content]:
+        """Stamp what was made since `started` (s, monotonic), and keep it.
+
+        Raises OutputError, as `reuse` does, too: another may have written there in the meantime.
+        """
         hints = {name: hint(self.path, source) for name, source in self.sources.items()}
         stamp = Stamp(
             self.question.format,
@@ -72,7 +85,10 @@ class Output(Generic[Content]):
             dict(self.question.parameters),
             provenance(started, None if device is None else str(device)),
             {name: place for name, place in hints.items() if place},
+            checksum=None if self.kind.besides is None else checksum(self.kind.besides(content)),
         )
         if str(self.path) != STANDARD_STREAM:
-            self.once(lambda: self.kind.write(Path(self.path), content, stamp))
+            path = Path(self.path)
+            look = partial(reuse, path, self.question, force=force)
+            self.once(lambda: self.kind.write(path, content, stamp, look))
         return Answer(content, stamp, up_to_date=False)

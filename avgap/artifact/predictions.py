@@ -17,7 +17,7 @@ from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.artifact.arrays import MOST_BYTES, plain, read_arrays, texts
 from avgap.artifact.csv import expect_once, read_csv
-from avgap.artifact.gaps import stamp_of_gaps
+from avgap.artifact.gaps import read_gaps, stamp_of_gaps
 from avgap.errors import InputError
 from avgap.settings import MODALITIES
 from avgap.text import shorten
@@ -50,7 +50,8 @@ class ScoreFile(NamedTuple):
 def read_scores(path: Path) -> ScoreFile:
     """Read the arrays of a file by its ending. Values are not checked here.
 
-    Raises InputError: missing, unreadable, another artifact of avgap, columns that make no array.
+    Raises InputError: missing, unreadable, another artifact of avgap, columns that make no array, a
+    table of ours that is not what its stamp says.
     """
     readers = {".npz": _npz, ".h5": _hdf5, ".csv": _csv, ".parquet": _parquet}
     if not path.exists():
@@ -59,7 +60,10 @@ def read_scores(path: Path) -> ScoreFile:
         raise InputError(
             f"{path} is not a file of scores", [f"known endings: {', '.join(readers)}"]
         )
-    return readers[path.suffix](path)
+    scores = readers[path.suffix](path)
+    if scores.stamp is not None:
+        read_gaps(path)  # for its checks
+    return scores
 
 
 # ---------------------------------------------------------------- arrays

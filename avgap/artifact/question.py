@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from avgap.artifact.reading import read_stamp
 from avgap.artifact.stamp import FORMATS, Question, Stamp, format_name
+from avgap.artifact.writing import expect_an_end
 from avgap.errors import AvgapError, InputError, OutputError
 
 Content = TypeVar("Content")
@@ -25,6 +27,7 @@ def reuse(path: Path, question: Question, *, force: bool) -> Stamp | None:
         raise OutputError(
             f"{path} is no name for {format_name(question.format)}", hint=f"-o {path}{endings[0]}"
         )
+    expect_an_end(path)
     if not path.exists():
         return None
     try:
@@ -41,6 +44,14 @@ def reuse(path: Path, question: Question, *, force: bool) -> Stamp | None:
     raise OutputError(
         f"{path} answers another question", differences, "another -o, or --force to replace it"
     )
+
+
+def expect_no_input(path: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise OutputError where what is to be written is one of the inputs, by whatever name."""
+    for source in inputs:
+        with contextlib.suppress(OSError):  # one of them is not there
+            if path.samefile(source):
+                raise OutputError(f"{path} is an input of this command", hint="another -o")
 
 
 def is_longer(asked: Question, there: Question, name: str) -> bool:

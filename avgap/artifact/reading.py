@@ -10,12 +10,14 @@ import os
 import pickle
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from avgap.artifact.schema import expect_plain
 from avgap.artifact.stamp import LONG, STAMP_KEYS, Stamp, parse_stamp
 from avgap.errors import ForeignError, InputError
 from avgap.text import shorten
@@ -51,7 +53,7 @@ def read_json(path: Path) -> dict[str, Any]:
         data = parse_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON", [str(error)]) from error
     if not isinstance(data, dict):
         raise ForeignError(f"{path} is not an avgap artifact", ["it is not one JSON object"])
@@ -69,12 +71,31 @@ def open_stdin() -> TextIO:
 
 
 def parse_json(text: str) -> Any:
-    """The values of a JSON text. Raises ValueError, RecursionError: NaN and such are none, too."""
+    """The values of a JSON text.
+
+    Raises ValueError, also where a number is none (NaN, 1e400) or too large, a record names a field
+    twice, or records lie too deep in each other.
+    """
 
     def refused(name: str) -> None:
         raise ValueError(f"{name} is no number")
 
-    return json.loads(text, parse_constant=refused)
+    try:
+        value = json.loads(text, parse_constant=refused, object_pairs_hook=_once)
+    except RecursionError as error:
+        raise ValueError("records lie too deep in each other") from error
+    expect_plain(value)
+    return value
+
+
+def _once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A record whose fields have each a name of their own. Raises ValueError."""
+    record = dict(fields)
+    if len(record) < len(fields):
+        names = [name for name, _ in fields]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} stands twice in a record")
+    return record
 
 
 @contextmanager
@@ -93,7 +114,9 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         with file:
             expect_self_contained(file, path)
             yield file
-    except (OSError, KeyError, RuntimeError) as error:
+    except Exception as error:
+        if not (isinstance(error, OSError | KeyError | RuntimeError) or _is_of_h5py(error)):
+            raise
         raise _unreadable(f"{path} is corrupt", path, error) from error
 
 
@@ -165,17 +188,29 @@ def expect_self_contained(file: Any, path: Path) -> None:
         )
 
 
+def _is_of_h5py(error: BaseException) -> bool:
+    """Whether h5py raised an exception: of a damaged file that can be one of any kind."""
+    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    return "h5py" in Path(last.f_code.co_filename).parts
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an exception's text, or the name of its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def attribute(file: Any, name: str) -> Any:
-    """A root attribute of an h5py file, also one kept as a dataset; None where there is none."""
+    """A root attribute of an h5py file, also one kept as a dataset.
+
+    None where there is none, or one of a type that numpy does not know.
+    """
     import h5py
 
     if name in file.attrs:
-        return file.attrs[name]
+        try:
+            return file.attrs[name]
+        except (TypeError, ValueError):
+            return None
     long = file.get(f"{LONG}/{name}")
     if not isinstance(long, h5py.Dataset):
         return None
@@ -192,8 +227,8 @@ def stamp_keys_of_hdf5(file: Any) -> dict[str, Any]:
             keys[key] = int(value) if number else str(value)
     for key in ("inputs", "parameters", "provenance", "hints"):
         try:
-            keys[key] = json.loads(keys[key])
-        except (KeyError, json.JSONDecodeError):
+            keys[key] = parse_json(keys[key])
+        except (KeyError, ValueError):
             keys[key] = None
     return keys
 
@@ -205,18 +240,22 @@ def _stamp_of_hdf5(path: Path) -> dict[str, Any]:
 
 def _stamp_of_csv(path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return stamp_keys_of_comment(file.readline())
+        return stamp_keys_of_comment(file.readline(), path)
 
 
-def stamp_keys_of_comment(line: str) -> dict[str, Any]:
-    """The stamp's keys from the leading comment line of a CSV; empty when the line is no stamp."""
+def stamp_keys_of_comment(line: str, name: str | Path) -> dict[str, Any]:
+    """The stamp's keys from the leading comment line of a CSV; empty when the line is no stamp.
+
+    Raises InputError where it begins as one; name: of the file.
+    """
     if not line.startswith("# {"):
         return {}
     try:
-        keys = json.loads(line[2:])
-    except json.JSONDecodeError:
-        return {}
-    return keys if isinstance(keys, dict) else {}
+        keys: dict[str, Any] = parse_json(line[2:])
+    except ValueError as error:
+        told = [f"its first line is no stamp: {first_line(error)}"]
+        raise ForeignError(f"{name} cannot be read", told) from error
+    return keys
 
 
 def _stamp_of_pt(path: Path) -> dict[str, Any]:

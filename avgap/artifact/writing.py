@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avgap.artifact.stamp import LONG, Stamp
+from avgap.artifact.locks import Lock, take
+from avgap.artifact.stamp import LONG, Stamp, real
 from avgap.errors import OutputError
 
 _MOST_IN_ATTRIBUTE = 60_000  # bytes; HDF5's bound is 64 kB with what it writes around them
 _REFERENCE = 16  # bytes of a text in a list, which lies elsewhere
 
 
+def _nothing() -> None:
+    pass
+
+
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, check: Callable[[], object] = _nothing) -> Iterator[Path]:
     """Yield a part file beside path; move it into place on success, remove it on any failure.
 
     One process at a time writes a path: the part is locked by the operating system, which lets go
-    when the process ends, however it ends. What a killed process left is written over.
-    Where path is a link, what it points to is written. Raises OutputError where another process is
-    writing path, or the disk refuses (full, read-only, a folder of that name).
+    when the process ends, however it ends. What a killed process left is written over. check: what
+    to look at again once nobody else can write; it raises where nothing may be written any more.
+    Where path is a link, what it points to is written; what is replaced keeps its permissions.
+    Raises OutputError where another process is writing path, the part is no plain file, or the disk
+    refuses (full, read-only, a folder of that name).
     """
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    expect_an_end(path)
+    path = real(path) if path.is_symlink() else path
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _lock(part)
+        lock = take(part)
     except BlockingIOError as error:
         raise OutputError(
             f"{path} is being written by another avgap", hint="wait for it to end, or another -o"
@@ -39,9 +47,12 @@ def atomic(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
+        check()
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        _permit(lock, mode, stat.S_IRUSR | stat.S_IWUSR)  # from the first byte on
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        os.fsync(lock.descriptor)
+        _permit(lock, mode)
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -50,35 +61,21 @@ def atomic(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         raise
     finally:
-        if lock is not None:
-            os.close(lock)
+        lock.close()
 
 
-def _lock(part: Path) -> int | None:
-    """A descriptor that holds the lock of a part; None where the system knows no such locks.
+def expect_an_end(path: Path) -> None:
+    """Raise OutputError where a path is a link that leads to itself."""
+    if real(path).is_symlink():
+        raise OutputError(
+            f"{path} is a link that leads to itself", hint=f"rm {path}, or another -o"
+        )
 
-    Raises BlockingIOError where another process holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    while True:
-        lock = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            there = part.stat()
-        except FileNotFoundError:
-            os.close(lock)  # moved or removed by its writer between our opening and locking it
-            continue
-        except OSError as error:
-            os.close(lock)
-            if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):  # some network disks
-                return None
-            raise
-        if os.path.samestat(there, os.fstat(lock)):
-            return lock
-        os.close(lock)
+
+def _permit(lock: Lock, mode: int | None, besides: int = 0) -> None:
+    """Give a part the permissions of the file that it replaces; None: there is none."""
+    if mode is not None and hasattr(os, "fchmod"):
+        os.fchmod(lock.descriptor, mode | besides)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
@@ -86,10 +83,13 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}", [reason], "another place, or free some space")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, UTF-8, with the newlines it has."""
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+def write_text(path: Path, text: str, check: Callable[[], object] = _nothing) -> None:
+    """Write a text file atomically, UTF-8, with the newlines it has. check: as `atomic`.
+
+    What is no text, such as a file's name in another encoding, stands there as an escape.
+    """
+    with atomic(path, check) as part:
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def to_json(stamp: Stamp, body: Mapping[str, Any]) -> str:

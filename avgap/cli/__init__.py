@@ -6,8 +6,9 @@ Work modules are imported inside each command, so that help and completion stay 
 from __future__ import annotations
 
 import errno
-import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -25,9 +26,9 @@ from avgap.cli.merge import merge
 from avgap.cli.prepare import prepare
 from avgap.cli.report import report
 from avgap.cli.warmup import warmup
-from avgap.errors import AvgapError, InputError
+from avgap.errors import INTERRUPTED, INTERRUPTION, AvgapError, InputError, OutputError
 
-_INTERRUPTED = 130
+_OF_OUTPUTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # In the order in which they are used, which is that of the help.
 COMMANDS = (
     *(prepare, merge, warmup, gaps, crossfit, fitgmm, adapt, baseline, evaluate),
@@ -38,25 +39,50 @@ COMMANDS = (
 class _Commands(TyperGroup):
     """Turns our errors into their text and exit status, whichever command raised them."""
 
+    def make_context(self, *given: Any, **extra: Any) -> Any:
+        """Read the command line, and print help; raises SystemExit as `invoke`."""
+        with _told():
+            return super().make_context(*given, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; raises SystemExit with the status of what went wrong."""
-        try:
+        with _told():
             return super().invoke(ctx)
-        except AvgapError as error:
-            console.error(error)
-            raise SystemExit(error.exit_code) from error
-        except BrokenPipeError as error:  # the reader of our stdout went away
-            sys.stderr.close()
-            raise SystemExit(0) from error
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            failure = InputError(str(error.strerror).lower(), [str(error.filename)])
-            console.error(failure)
-            raise SystemExit(failure.exit_code) from error
-        except KeyboardInterrupt as error:
-            console.notice("interrupted: nothing is half written; the same command goes on")
-            raise SystemExit(_INTERRUPTED) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what went wrong within, and raise SystemExit with its status."""
+    try:
+        yield
+    except AvgapError as error:
+        _tell(error)
+    except OSError as error:
+        _tell(_of_system(error))
+    except KeyboardInterrupt as error:
+        console.notice(INTERRUPTION)
+        raise SystemExit(INTERRUPTED) from error
+
+
+def _tell(error: AvgapError) -> NoReturn:
+    console.error(error)
+    raise SystemExit(error.exit_code) from error
+
+
+def _of_system(error: OSError) -> AvgapError:
+    """What the system refused: of a place to write to an OutputError, else an InputError.
+
+    A pipe that broke is not that of our results, which nobody needs to read.
+    """
+    if isinstance(error, BrokenPipeError):
+        return InputError(
+            "another process of this command ended",
+            ["what was saved stays"],
+            "look at its message above; the same command goes on",
+        )
+    kind = OutputError if error.errno in _OF_OUTPUTS else InputError
+    name = [] if error.filename is None else [str(error.filename)]
+    return kind((error.strerror or str(error)).lower(), name)
 
 
 app = typer.Typer(
@@ -73,8 +99,9 @@ for _command in COMMANDS:
 
 
 def main() -> None:
-    """The console script."""
+    """Run a command line: what `avgap.__main__` calls."""
     console.never_fail_on_a_letter()
+    console.never_fail_on_a_reader()
     console.silence_another()
     app(prog_name="avgap")
 

@@ -14,6 +14,7 @@ def compare(
     reference: options.Reference = None,
     names: options.Names = "settings",
     cache: options.CacheHint = None,
+    spreadsheet: options.Spreadsheet = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -28,7 +29,7 @@ def compare(
     avgap compare runs/a runs/b --format csv
     """
     console.setup(quiet=quiet)
-    kind = format_to_write(output, format, as_json=as_json)
+    kind = format_to_write(output, format, runs, as_json=as_json)
     from avgap.compare import compare
     from avgap.report.comparison import document
 
@@ -37,8 +38,17 @@ def compare(
         console.warn(f"left out: {line}")
     for line in found.notes:
         console.warn(line)
-    given = {"--reference": reference, "--format": format, "--cache": cache}
+    given: dict[str, object] = {"--reference": reference, "--format": format, "--cache": cache}
     given |= {} if names == "settings" else {"--names": names}
+    given["--spreadsheet"] = spreadsheet
     made_by = line_of("compare", runs, output, given)
     whole = document(found, made_by)
-    give(whole, found.as_dict(), output, kind, "comparison.html", as_json=as_json)
+    give(
+        whole,
+        found.as_dict(),
+        output,
+        kind,
+        "comparison.html",
+        as_json=as_json,
+        spreadsheet=spreadsheet,
+    )

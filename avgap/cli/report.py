@@ -15,6 +15,7 @@ def report(
     by: options.ByColumns = None,
     trajectories: options.TrajectoriesFile = None,
     cache: options.CacheHint = None,
+    spreadsheet: options.Spreadsheet = False,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -40,7 +41,7 @@ def report(
         text, data = stage.describe(paths[0], verify=verify)
         console.result(text, data, as_json=as_json)
         return
-    kind = format_to_write(output, format, as_json=as_json)
+    kind = format_to_write(output, format, [*paths, *(by or [])], as_json=as_json)
     from avgap.report.grouping import read_by
     from avgap.report.rundocument import document, numbers
     from avgap.report.runfolder import several_runs
@@ -54,14 +55,23 @@ def report(
         )
     views = stage.read_views(paths, cache, read_by(by or []))
     if trajectories is not None:
-        stuck = stage.write_trajectories(views, trajectories)
+        stuck = stage.write_trajectories(views, trajectories, spreadsheet=spreadsheet)
         console.wrote(trajectories, f"{stuck:,} samples never moved")
     given: dict[str, object] = {
         "--format": format,
         "--trajectories": trajectories,
         "--cache": cache,
         "--by": by,
+        "--spreadsheet": spreadsheet,
     }
     made_by = line_of("report", paths, output, given)
     told = numbers([view.numbers() for view in views])
-    give(document(views, made_by), told, output, kind, "report.html", as_json=as_json)
+    give(
+        document(views, made_by),
+        told,
+        output,
+        kind,
+        "report.html",
+        as_json=as_json,
+        spreadsheet=spreadsheet,
+    )

@@ -18,6 +18,7 @@ from avgap.console.say import (
     warn,
     wrote,
 )
+from avgap.console.streams import never_fail_on_a_reader
 
 __all__ = [
     "Bar",
@@ -26,6 +27,7 @@ __all__ = [
     "command",
     "error",
     "never_fail_on_a_letter",
+    "never_fail_on_a_reader",
     "notice",
     "one_line",
     "progress",

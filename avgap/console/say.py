@@ -13,6 +13,7 @@ import sys
 from importlib import import_module
 from typing import Any, TextIO
 
+from avgap.console.streams import cannot_write
 from avgap.errors import AvgapError, OutputError
 
 _quiet = False
@@ -85,7 +86,7 @@ def artifact(text: str) -> None:
 
 
 def _out(text: str, encoding: str | None = None) -> None:
-    """Write to stdout, all of it and now. Raises OutputError, and BrokenPipeError to the reader."""
+    """Write to stdout, all of it and now. Raises OutputError; a reader that went away is none."""
     if is_another():
         return
     if sys.stdout is None:  # closed by the caller (>&-)
@@ -93,14 +94,14 @@ def _out(text: str, encoding: str | None = None) -> None:
     try:
         if encoding is not None and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.flush()
-            sys.stdout.buffer.write(text.encode(encoding))
+            sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
         else:
             sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        return
     except OSError as error:
-        raise OutputError("cannot write to standard output", [str(error.strerror)]) from error
+        raise cannot_write(error) from error
 
 
 def table(columns: list[str], rows: list[list[str]], title: str | None = None) -> str:

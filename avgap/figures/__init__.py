@@ -2,7 +2,16 @@
 
 from avgap.figures.analysis import Bar, by_group, crowd, trajectories
 from avgap.figures.comparison import Change, accuracies, differences
-from avgap.figures.drawing import COLOURS, INK, MARKERS, blank, curve_grid, histogram_edges, style
+from avgap.figures.drawing import (
+    COLOURS,
+    INK,
+    MARKERS,
+    blank,
+    curve_grid,
+    histogram_edges,
+    matplotlib,
+    style,
+)
 from avgap.figures.paper import Round, accuracy, evolution, gap_histogram
 from avgap.figures.writing import MARK, expect_writable, save, svg
 
@@ -25,6 +34,7 @@ __all__ = [
     "expect_writable",
     "gap_histogram",
     "histogram_edges",
+    "matplotlib",
     "save",
     "style",
     "svg",

@@ -1,13 +1,18 @@
 """How every figure is drawn: its colours, its style, its bins. matplotlib's state is left alone.
 
 Colours are told apart without colour vision, too, and keep one meaning everywhere: audio, visual,
-fused, balanced, imbalanced. matplotlib is imported on first use.
+fused, balanced, imbalanced. matplotlib is imported on first use, by `matplotlib` alone.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,18 +35,47 @@ MARKERS = {"audio": "o", "visual": "s", "fused": "D"}
 INK = "#010203"  # stands for the page's text colour until svg() puts currentColor in its place
 
 
+def matplotlib() -> Any:
+    """matplotlib without the user's settings and backend, which may name what is not there.
+
+    Only its import reads them; where it is imported already, it is taken as it is.
+    """
+    name = "matplotlib"
+    found = None if name in sys.modules else importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        return importlib.import_module(name)
+    data = Path(found.origin).parent / "mpl-data"
+    ours = {"MPLBACKEND": "agg", "MATPLOTLIBRC": str(data / "matplotlibrc")}
+    theirs = {variable: os.environ.get(variable) for variable in ours}
+    os.environ.update(ours)
+    try:
+        return importlib.import_module(name)
+    finally:
+        for variable, value in theirs.items():
+            if value is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = value
+
+
+@contextmanager
+def plain(**changes: Any) -> Iterator[None]:
+    """matplotlib as it comes, whatever was set before, but for changes, while this lasts."""
+    mpl = matplotlib()
+    usual = {n: v for n, v in mpl.rcParamsDefault.items() if not n.startswith("backend")}
+    with mpl.rc_context({**usual, **changes}):
+        yield
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in our style while it lasts."""
-    import matplotlib as mpl
-
     ink = dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
     )
-    plain = {"axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6}
+    spines = {"axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6}
     text = {"font.size": 10, "axes.titlesize": 10, "legend.fontsize": 9, "axes.unicode_minus": True}
-    settings: dict[Any, Any] = {**ink, **plain, **text}
-    with mpl.rc_context(settings):
+    with plain(**ink, **spines, **text):
         yield
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from avgap import __version__, artifact
 from avgap.errors import OutputError
 from avgap.figures import fonts
-from avgap.figures.drawing import INK
+from avgap.figures.drawing import INK, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,14 +25,9 @@ def svg(figure: Figure, name: str, title: str) -> str:
 
     name: unique in the page, a prefix of every id. title: what the picture shows, in words.
     """
-    import matplotlib as mpl
-
     buffer = io.StringIO()
     # Its text is text: the fonts are those of whoever looks at it.
-    with (
-        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
-        fonts.missing_letters(),
-    ):
+    with plain(**{"svg.fonttype": "none", "svg.hashsalt": name}), fonts.missing_letters():
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
@@ -55,8 +50,6 @@ def expect_writable(path: Path) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .svg or .pdf. Raises OutputError: another ending, a foreign file."""
-    import matplotlib as mpl
-
     expect_writable(path)
     mark = f"{MARK} {__version__}"
     metadata: dict[str, dict[str, Any]] = {
@@ -64,18 +57,21 @@ def save(figure: Figure, path: Path) -> None:
         ".svg": {"Creator": mark, "Date": None},
         ".pdf": {"Creator": mark, "CreationDate": None},
     }
-    with (
-        artifact.atomic(path) as part,
-        # 42: TrueType, whole letters that a publisher's checks accept and a reader can select.
-        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name, "pdf.fonttype": 42}),
-    ):
-        ending = path.suffix
+    # 42: TrueType, whole letters that a publisher's checks accept and a reader can select.
+    salt = path.name.encode("utf-8", "backslashreplace").decode()  # a name may be no text
+    ending = path.suffix
+    image = io.BytesIO()  # by way of memory: a full disk must not be met within matplotlib
 
-        def draw() -> None:
-            figure.savefig(part, format=ending[1:], dpi=200, metadata=metadata[ending])
+    def draw() -> None:
+        image.seek(0)
+        image.truncate()
+        figure.savefig(image, format=ending[1:], dpi=200, metadata=metadata[ending])
 
+    with plain(**{"svg.fonttype": "none", "svg.hashsalt": salt, "pdf.fonttype": 42}):
         if ending == ".svg":
             with fonts.missing_letters():
                 draw()
         else:
             fonts.drawn(figure, draw)
+    with artifact.atomic(path) as part:
+        part.write_bytes(image.getbuffer())

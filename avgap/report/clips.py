@@ -115,14 +115,15 @@ def strip_of_frames(frames: NDArray[np.uint8]) -> Image:
 
 def picture_of_spectrogram(audio: NDArray[np.float16]) -> Image:
     """A spectrogram (F, T) in colour over its 1st to 99th percentile, low frequencies below."""
-    import matplotlib as mpl
     from PIL import Image
+
+    from avgap import figures
 
     values = audio.astype(np.float64)[::-1]
     low, high = np.percentile(values, [1, 99])
     scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
     picture = Image.fromarray((scaled * 255).astype(np.uint8)).convert("P")
-    colours = np.array(mpl.colormaps["magma"].colors) * 255  # type: ignore[attr-defined]
+    colours = np.array(figures.matplotlib().colormaps["magma"].colors) * 255
     picture.putpalette(colours.round().astype(np.uint8).tobytes())
     return picture if picture.height <= 2 * HEIGHT else _shrink(picture.convert("RGB"))
 

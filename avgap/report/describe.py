@@ -13,8 +13,8 @@ import numpy as np
 from avgap import artifact, console
 from avgap.artifact import Stamp
 from avgap.artifact.gaps import Gaps, read_gaps
-from avgap.artifact.gmm import mixture_digest, read_mixture
-from avgap.artifact.metrics import TITLES, body_of, read_metrics
+from avgap.artifact.gmm import read_mixture
+from avgap.artifact.metrics import TITLES, read_metrics
 from avgap.errors import InputError
 from avgap.mixture.plain import measured, plain, rightness, told
 from avgap.mixture.verdict import histogram, not_balanced, verdict
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def describe(path: Path, verify: bool = False) -> tuple[str, dict[str, Any]]:
     """One artifact: what it is, where it came from, a summary; as text and as a dict for --json.
 
-    verify: compute the digest of the content afresh. Raises InputError: missing, foreign, corrupt,
-    or a content that does not have the digest of its stamp.
+    verify: compute the digest of a cache's content afresh; that of all others is compared whenever
+    they are read. Raises InputError: missing, foreign, corrupt, or a content that does not have the
+    digest of its stamp.
     """
     path = Path(path)
     stamp = _stamp(path)
@@ -40,8 +41,8 @@ def describe(path: Path, verify: bool = False) -> tuple[str, dict[str, Any]]:
         origin = f"{path}: a table of gaps of unknown origin (no avgap stamp)"
         return f"{origin}\n\n{text}", {"path": str(path), "format": None, "summary": data}
     kind = stamp.format.removeprefix("avgap.")
-    if verify:
-        _verify(path, stamp, DIGESTS[kind](path))
+    if verify and kind == "cache":
+        _verify_cache(path)
     text, data = SUMMARIES[kind](path)
     lines = [_origin(path, stamp), *(["the content has this digest"] if verify else [])]
     record = {"path": str(path), "verified": verify, **stamp.as_dict(), "summary": data}
@@ -56,15 +57,6 @@ def _stamp(path: Path) -> Stamp | None:
         if path.is_file() and path.suffix in TABLES and read_gaps(path).stamp is None:
             return None
         raise
-
-
-def _verify(path: Path, stamp: Stamp, there: str) -> None:
-    if there != stamp.digest:
-        raise InputError(
-            f"{path} is not what its stamp says: its content was changed or damaged",
-            [f"stamp    {stamp.digest}", f"content  {there}"],
-            "make it again",
-        )
 
 
 def _origin(path: Path, stamp: Stamp) -> str:
@@ -225,30 +217,17 @@ def _inputs(cache: Cache) -> list[str]:
     ]
 
 
-def _digest_of_cache(path: Path) -> str:
-    from avgap.data.cache.reader import digest_of_file
+def _verify_cache(path: Path) -> None:
+    from avgap.data.cache.reader import verify_cache
 
-    return digest_of_file(path)
-
-
-def _digest_of_checkpoint(path: Path) -> str:
-    from avgap.artifact.checkpoint import read_checkpoint
-
-    return read_checkpoint(path).content_digest()
+    verify_cache(path)
 
 
-# A new kind of artifact: what it says, and how the digest of its content is computed afresh.
+# A new kind of artifact: what it says.
 SUMMARIES: dict[str, Callable[[Path], Summary]] = {
     "cache": _cache,
     "gaps": _gaps,
     "gmm": _gmm,
     "checkpoint": _checkpoint,
     "metrics": _metrics,
-}
-DIGESTS: dict[str, Callable[[Path], str]] = {
-    "cache": _digest_of_cache,
-    "gaps": lambda path: read_gaps(path).digest(),
-    "gmm": lambda path: mixture_digest(read_mixture(path).mixture),
-    "checkpoint": _digest_of_checkpoint,
-    "metrics": lambda path: artifact.digest("metrics", body_of(path)),
 }

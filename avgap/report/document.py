@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +34,7 @@ _OURS = re.compile(
     rb'\s*(<!-- |% |# |\{\s*"generator": ")avgap report |.*<meta name="generator" content="avgap ',
     re.DOTALL,
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # as OWASP's page on CSV injection lists them
 ENDINGS = {
     ".html": "html",
     ".htm": "html",
@@ -126,6 +127,22 @@ def latex(document: Document) -> str:
 def as_csv(document: Document) -> str:
     """A row per sample of runs, a row per run of a comparison."""
     return csv_text(document.rows())
+
+
+def harmless(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows for a spreadsheet: an apostrophe before text that it would run as a formula."""
+    for row in rows:
+        yield {name: f"'{value}" if _is_formula(value) else value for name, value in row.items()}
+
+
+def _is_formula(value: Any) -> bool:
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -114,7 +114,7 @@ class Index:
             folders |= {t.folder.resolve() for t in self.trainings if digests & t.digests}
             for number in found.fold_checkpoints:
                 if place := found.stamp.hints.get(f"checkpoint_{number}"):
-                    folders.add((found.path.parent / place).resolve().parent)
+                    folders.add(artifact.real(found.path.parent / place).parent)
         return folders
 
     @property
@@ -127,7 +127,7 @@ class Index:
         stamp = training.last.stamp
         digest, hint = stamp.inputs.get("checkpoint"), stamp.hints.get("checkpoint")
         fitting = [other for other in self.trainings if digest in other.digests]
-        place = (training.folder / hint).resolve().parent if hint else None
+        place = artifact.real(training.folder / hint).parent if hint else None
         there = (other for other in fitting if other.folder.resolve() == place)
         return next(there, fitting[0] if fitting else None)
 
@@ -169,10 +169,9 @@ def _files(folder: Path) -> Iterator[Path]:
 def _look(file: Path) -> Found:
     if file.suffix != ".pt":
         return Found(file, artifact.read_stamp(file))
-    content = artifact.read_tensors(file, mapped=True)
-    stamp = artifact.parse_stamp(content, file)
-    plain = ("progress", "history", "complete", "selected")
-    return Found(file, stamp, {name: content[name] for name in plain if name in content})
+    from avgap.artifact.checkpoint import read_plain  # torch takes long to import
+
+    return Found(file, *read_plain(file))
 
 
 def _checkpoint_folder(folder: Path, members: list[Found]) -> CheckpointFolder:

@@ -17,6 +17,7 @@ from avgap.report.document import (
     Section,
     csv_text,
     expect_writable,
+    harmless,
     inline,
     write_document,
 )
@@ -103,8 +104,10 @@ def write(views: list[RunView], output: Path, format: str, made_by: str = "") ->
     return Page(output, [run.numbers() for run in views])
 
 
-def write_trajectories(views: list[RunView], output: Path) -> int:
+def write_trajectories(views: list[RunView], output: Path, *, spreadsheet: bool = False) -> int:
     """Write every sample's way through the rounds as CSV; how many never moved.
+
+    spreadsheet: as `harmless`.
 
     Raises InputError: no run has two rounds with mixtures. OutputError: a foreign file.
     """
@@ -118,7 +121,8 @@ def write_trajectories(views: list[RunView], output: Path) -> int:
             ["they need the gaps of two rounds or more, each with its mixture"],
             "the folder of a whole run, with adapt/step-01 and so on",
         )
-    artifact.write_text(output, csv_text(trajectory_rows(views)))
+    rows = trajectory_rows(views)
+    artifact.write_text(output, csv_text(harmless(rows) if spreadsheet else rows))
     return sum(int(run.trajectories.never_moved.sum()) for run in views if run.trajectories)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +13,11 @@ from avgap.artifact import Stamp
 from avgap.artifact.gaps import Gaps, read_gaps
 from avgap.artifact.gmm import GmmFile, read_mixture
 from avgap.artifact.metrics import read_metrics
+from avgap.artifact.schema import LINE, each, problems
 from avgap.errors import InputError
 from avgap.mixture.plain import rightness
 from avgap.report.index import CheckpointFolder, Found, Index, training_order, walk
+from avgap.text import shorten
 
 TABLES = (".h5", ".csv", ".npy")
 _ROUND = re.compile(r"step-(\d+)")  # the folder of a round
@@ -236,11 +237,13 @@ def _history(path: Path, chain: list[CheckpointFolder], index: Index) -> list[di
 
 def _lines(log: Path) -> list[dict[str, Any]]:
     try:
-        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
-        if not all({"phase", "step", "val"} <= set(line) for line in lines):
-            raise ValueError("a line has no phase, step or val")
-    except (OSError, ValueError, TypeError) as error:
+        text = log.read_text(encoding="utf-8")
+        lines = [artifact.parse_json(line) for line in text.splitlines() if line]
+    except (OSError, ValueError) as error:
         raise InputError(f"{log} is corrupt", [str(error)], "the training command again") from error
+    wrong = list(problems(lines, each(LINE), "line"))
+    if wrong:
+        raise InputError(f"{log} is corrupt", shorten(wrong), "the training command again")
     return lines
 
 

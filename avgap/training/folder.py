@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from avgap.artifact.checkpoint import (
     LAST,
     Checkpoint,
     read_checkpoint,
+    read_plain,
     reuse_checkpoint,
     save_checkpoint,
 )
@@ -38,8 +39,9 @@ class Folder:
     """A training folder; best.pt is by fused validation accuracy, the first of the highest.
 
     Checkpoints are written by a thread while the next epoch trains. Of several processes the first
-    alone writes. grows: epochs or steps, of which more may be asked for than the folder has;
-    fixed: unless its training would have gone otherwise from the start.
+    alone writes. What a new training replaces by force stays until the new one has a checkpoint.
+    inputs: files that must not be replaced. grows: epochs or steps, of which more may be asked for
+    than the folder has; fixed: unless its training would have gone otherwise from the start.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Folder:
     device: str
     grows: str = "epochs"
     fixed: bool = False
+    inputs: tuple[Path, ...] = ()
     best: float = -1.0
     _digest: str = ""
     _pending: Future[None] | None = None
@@ -62,6 +65,11 @@ class Folder:
         return self.path / "checkpoint.pt"
 
     @property
+    def log(self) -> Path:
+        """The readable copy of the history."""
+        return self.path / "log.jsonl"
+
+    @property
     def digest(self) -> str:
         """Of the last checkpoint saved or found here; empty before the first."""
         self.flush()
@@ -73,10 +81,10 @@ class Folder:
         if artifact.reuse(self.checkpoint, asked, force=force) is None:
             return False
         try:
-            complete = artifact.read_tensors(self.checkpoint, mapped=True).get("complete") is True
+            complete = read_plain(self.checkpoint)[1]["complete"]
         except AvgapError:  # told by reuse
             return False
-        return complete and asked is self.question
+        return bool(complete and asked is self.question)
 
     def reuse(self, *, force: bool) -> Checkpoint | None:
         """The checkpoint to continue or confirm, for all processes; None to begin.
@@ -90,19 +98,19 @@ class Folder:
         return there
 
     def _reuse(self, force: bool) -> Checkpoint | None:
+        artifact.expect_an_end(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file, not a training folder", hint="another -o")
-        best, log = self.path / "best.pt", self.path / "log.jsonl"
+        best = self.path / "best.pt"
+        for path in (self.checkpoint, best):
+            artifact.expect_no_input(path, self.inputs)
         artifact.reuse(best, self._asked_of(best, force), force=force)
         asked = self._asked_of(self.checkpoint, force)
         there = reuse_checkpoint(self.checkpoint, asked, force=force)
         if there is not None and asked is not self.question:
             there = replace(there, complete=False)
-        if there is None and not self.checkpoint.exists() and log.exists():
-            raise OutputError(f"{log} exists without a checkpoint of avgap", (), "another -o")
-        if there is None:
-            for stale in filter(Path.exists, (self.checkpoint, best, log)):
-                stale.unlink()
+        if there is None and not self.checkpoint.exists() and self.log.exists():
+            raise OutputError(f"{self.log} exists without a checkpoint of avgap", (), "another -o")
         return there
 
     def _asked_of(self, path: Path, force: bool) -> Question:
@@ -122,6 +130,16 @@ class Folder:
             ["a cosine schedule is laid out over all of them", *compare(there, self.question)],
             "another -o, or --force to begin again",
         )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """No other training writes here while this lasts.
+
+        Raises OutputError, in all processes, where another does.
+        """
+        with ExitStack() as held:
+            distributed.from_first(lambda: held.enter_context(artifact.alone_in(self.path)))
+            yield
 
     @contextmanager
     def writing(self, *, events: bool = False, done: int = 0) -> Iterator[None]:
@@ -182,6 +200,8 @@ class Folder:
         if score > self.best:
             self.best = score
             save_checkpoint(best, replace(last, selected=BEST))
+        elif len(last.history) == 1:
+            best.unlink(missing_ok=True)  # of the training that is replaced
         elif self._is_behind(best):
             there = read_checkpoint(best)
             stamp = replace(there.stamp, parameters=last.stamp.parameters)
@@ -196,10 +216,12 @@ class Folder:
         return there is not None and artifact.is_longer(self.question, there, self.grows)
 
     def write_log(self, history: list[dict[str, Any]]) -> None:
-        """Write log.jsonl, one line per epoch."""
-        if distributed.first():
-            lines = "".join(json.dumps(record) + "\n" for record in history)
-            artifact.write_text(self.path / "log.jsonl", lines)
+        """Write log.jsonl, one line per epoch, unless it is there."""
+        if not distributed.first():
+            return
+        lines, log = "".join(json.dumps(record) + "\n" for record in history), self.log
+        if not log.exists() or log.read_bytes() != lines.encode():
+            artifact.write_text(log, lines)
 
 
 def _question(path: Path) -> Question | None:

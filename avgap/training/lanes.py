@@ -104,6 +104,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be blocked from outside, too
     threading.Thread(target=_end_with_parent, daemon=True).start()
     console.never_fail_on_a_letter()
+    console.never_fail_on_a_reader()
     console.setup(quiet=lane.quiet)
     lines = _NamedLines(sys.stderr)
     sys.stderr = lines

@@ -129,6 +129,17 @@ def train(
             bar.row(record)
 
 
+def _expect_alike(there: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
+    """Raise InputError unless a method's tensors, from a checkpoint, are those that it keeps."""
+    shapes = [{name: tuple(value.shape) for name, value in of.items()} for of in (there, initial)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            "the checkpoint does not hold what this method keeps",
+            [f"it holds {shapes[0] or 'nothing'}", f"expected {shapes[1] or 'nothing'}"],
+            "--force to begin again",
+        )
+
+
 @contextmanager
 def _stream(setup: TrainSetup) -> Iterator[None]:
     """A stream of its own for a run that captures: a graph cannot be captured on the default."""
@@ -148,8 +159,9 @@ class _Loop:
     def __init__(self, state: TrainState, method: Method, setup: TrainSetup) -> None:
         self.state, self.method, self.setup = state, method, setup
         device = setup.device
-        if not state.method_state:
-            state.method_state = method.initial(state.model)
+        initial = method.initial(state.model)
+        _expect_alike(state.method_state or initial, initial)
+        state.method_state = state.method_state or initial
         context = StepContext(
             torch.zeros((), dtype=torch.float64, device=device),
             state.method_state,

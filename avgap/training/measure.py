@@ -47,14 +47,21 @@ class GapPass:
         return Output(path, question, self.sources, GAPS, from_first)
 
     def run(
-        self, model: AudioVisual, data: Resident, image_size: int, output: str | Path
+        self,
+        model: AudioVisual,
+        data: Resident,
+        image_size: int,
+        output: str | Path,
+        *,
+        force: bool = False,
     ) -> Collected:
         """Measure the samples of data with model and write the table (unless output is "-")."""
         started = time.monotonic()
         table = measure(model, data, image_size, self)
         if self.precision == "bf16":
             console.notice(_rounding(table, model, data, image_size))
-        return Collected.of(self.output(output).write(table, started, data.device), output)
+        answer = self.output(output).write(table, started, data.device, force=force)
+        return Collected.of(answer, output)
 
 
 def _rounding(table: Gaps, model: AudioVisual, data: Resident, image_size: int) -> str:

@@ -71,11 +71,25 @@ def state_of(optimizer: Optimizer) -> dict[str, Any]:
     return {"state": state["state"], "param_groups": groups}
 
 
+def _expect_moments(kept: dict[str, Any], number: int, weights: list[Any], adam: bool) -> None:
+    """Raise ValueError unless what is kept of a weight belongs to it."""
+    names = {"step", "exp_avg", "exp_avg_sq"} if adam else {"momentum_buffer"}
+    if not 0 <= number < len(weights) or (kept and set(kept) != names):
+        raise ValueError(f"moments of weight {number} are {', '.join(map(str, kept)) or 'none'}")
+    for name, value in kept.items():
+        shape = () if name == "step" else weights[number].shape
+        if isinstance(value, torch.Tensor) and value.shape != shape:
+            raise ValueError(f"{name} of weight {number} is {tuple(value.shape)}, not {shape}")
+
+
 def restore(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Take over a checkpoint's moments; the rates and how they are computed stay as made.
 
-    Raises ValueError: a state of another network.
+    Raises ValueError: a state of another network, or of another optimizer.
     """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, kept in state["state"].items():
+        _expect_moments(kept, number, weights, "betas" in optimizer.defaults)
     groups = [{n: v for n, v in g.items() if n != "params"} for g in optimizer.param_groups]
     asked = zip(groups, state["param_groups"], strict=True)
     merged = [{**mine, "params": theirs["params"]} for mine, theirs in asked]

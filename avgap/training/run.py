@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +17,16 @@ from torch import Tensor, nn
 
 from avgap import artifact, console
 from avgap.artifact import Question
-from avgap.artifact.checkpoint import Checkpoint, Progress, read_checkpoint, visual_input
+from avgap.artifact.checkpoint import (
+    Checkpoint,
+    Progress,
+    explain_misfit,
+    read_checkpoint,
+    visual_input,
+)
 from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.loading.resident import Resident, Splits, subset
-from avgap.errors import UsageError
+from avgap.errors import OutputError, UsageError
 from avgap.methods import Method
 from avgap.models import Description, build
 from avgap.models.audiovisual import AudioVisual, Statistics
@@ -123,14 +130,35 @@ def run(
     folder = folder_of(plan, output, splits.device)
     there = folder.reuse(force=force)
     if there is not None and there.complete:
-        folder.write_log(there.history)
-        return Trained(there, folder.checkpoint, up_to_date=True)
+        return _confirmed(folder, there)
+    with folder.locked():
+        there = folder.reuse(force=force)  # another may have ended here in the meantime
+        if there is not None and there.complete:
+            return _confirmed(folder, there)
+        return _train(plan, folder, there, splits, running, started)
 
+
+def _confirmed(folder: Folder, there: Checkpoint) -> Trained:
+    """A finished training; its log is restored, where the disk lets us."""
+    with suppress(OutputError):
+        folder.write_log(there.history)
+    return Trained(there, folder.checkpoint, up_to_date=True)
+
+
+def _train(
+    plan: Plan,
+    folder: Folder,
+    there: Checkpoint | None,
+    splits: Splits,
+    running: Running,
+    started: float,
+) -> Trained:
+    """Begin, or go on from the checkpoint there is."""
     model = plan.model()
     setup = load_setup(plan, splits, running)
     state = begin_state(plan, model, setup)
     if there is not None:
-        continue_state(state, there)
+        continue_state(state, there, folder.checkpoint)
 
     def save(state: TrainState) -> None:
         state.history[-1].update(current.note)
@@ -155,7 +183,14 @@ def folder_of(plan: Plan, output: Path, device: torch.device) -> Folder:
     hints = {n: artifact.hint(output / "checkpoint.pt", path) for n, path in plan.inputs.items()}
     fixed = plan.settings.lr_schedule == "cosine"
     return Folder(
-        output, plan.question, plan.description, hints, str(device), plan.grows, fixed=fixed
+        output,
+        plan.question,
+        plan.description,
+        hints,
+        str(device),
+        plan.grows,
+        fixed=fixed,
+        inputs=tuple(plan.inputs.values()),
     )
 
 
@@ -281,7 +316,8 @@ def begin_state(plan: Plan, model: AudioVisual, setup: TrainSetup) -> TrainState
     model = prepare_model(model, setup, plan.new_epochs * setup.batches_per_epoch)
     optimizer = make_optimizer(model, setup.settings, capturable=setup.graph and plan.graph)
     if plan.optimizer is not None:
-        restore(optimizer, dict(plan.optimizer))
+        with explain_misfit(plan.inputs["checkpoint"]):
+            restore(optimizer, dict(plan.optimizer))
     return TrainState(model, optimizer, plan.progress)
 
 
@@ -298,10 +334,14 @@ def prepare_model(model: AudioVisual, setup: TrainSetup, steps: int) -> AudioVis
     return model
 
 
-def continue_state(state: TrainState, there: Checkpoint) -> None:
-    """Take over weights, optimizer state, progress and history of a broken run."""
-    state.model.load_state_dict(there.model)
-    restore(state.optimizer, dict(there.optimizer))
+def continue_state(state: TrainState, there: Checkpoint, path: Path) -> None:
+    """Take over weights, optimizer state, progress and history of a broken run.
+
+    Raises InputError where they are not this network's; path: of the checkpoint.
+    """
+    with explain_misfit(path):
+        state.model.load_state_dict(there.model)
+        restore(state.optimizer, dict(there.optimizer))
     state.progress = there.progress
     state.history = list(there.history)
     device = next(state.model.parameters()).device

@@ -58,6 +58,14 @@ TrajectoriesFile = Annotated[
         rich_help_panel=OUT,
     ),
 ]
+Spreadsheet = Annotated[
+    bool,
+    Option(
+        "--spreadsheet",
+        help="In a CSV, an apostrophe before text that a spreadsheet would run as a formula.",
+        rich_help_panel=OUT,
+    ),
+]
 CacheHint = Annotated[
     Path | None,
     Option("--cache", help="The cache, if it has moved.", show_default=False),

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -32,6 +32,7 @@ _BYTES = 64 << 20  # of arrays in a part
 _SECONDS = 20.0  # after which a part is closed; what a kill can cost
 _GROWTH = 64  # clips that a part grows by
 _ENDING = ".h5"
+_NAME = r"[0-9a-f]{12}\.h5"  # of a part
 _ARRAYS = ("audio", "visual", "sound")
 
 
@@ -55,15 +56,15 @@ class Parts:
 
     def __enter__(self) -> Parts:
         # Nobody else writes here: the cache in the making is locked.
-        for unfinished in self._folder.glob("*.part"):
-            unfinished.unlink()
+        for path in self._named(".part"):
+            path.unlink()
         return self
 
     def __exit__(self, *failure: object) -> None:
         try:
             self.close()
         finally:
-            if failure[0] is not None and (kept := len(list(self._folder.glob(f"*{_ENDING}")))):
+            if failure[0] is not None and (kept := len(self._named())):
                 plural = "part" if kept == 1 else "parts"
                 console.notice(f"finished clips are kept in {self._folder} ({kept} {plural})")
             with contextlib.suppress(OSError):
@@ -77,7 +78,7 @@ class Parts:
         from avgap.data.media.decode import Decoded
 
         left = dict(wanted)
-        for path in sorted(self._folder.glob(f"*{_ENDING}")):
+        for path in self._named():
             with contextlib.suppress(InputError), artifact.open_hdf5(path) as file:
                 keys, texts = (file[name].asstr()[:].tolist() for name in ("key", "meta"))
                 for row, key in enumerate(keys):
@@ -117,8 +118,17 @@ class Parts:
         self._keys, self._texts = [], []
 
     def remove(self) -> None:
-        """Remove every part: the cache is made."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove every part: the cache is made. What else somebody keeps in the folder stays."""
+        with contextlib.suppress(OSError):
+            for path in (*self._named(".part"), *filter(_is_part, self._named())):
+                path.unlink()
+            self._folder.rmdir()  # where it is empty
+
+    def _named(self, besides: str = "") -> list[Path]:
+        """The plain files in the folder with a name such as parts have, and besides its end."""
+        ending = re.compile(_NAME + re.escape(besides))
+        there = sorted(self._folder.glob("*")) if self._folder.is_dir() else []
+        return [path for path in there if ending.fullmatch(path.name) and _is_plain(path)]
 
     def _begin(self, clip: Decoded) -> None:
         path = self._folder / f"{secrets.token_hex(6)}{_ENDING}"
@@ -130,6 +140,19 @@ class Parts:
             for name, array in _arrays(clip).items()
         }
         self._bytes, self._since = 0, time.monotonic()
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _is_part(path: Path) -> bool:
+    """Whether a file is a finished part: HDF5 with the keys and the texts of clips."""
+    try:
+        with artifact.open_hdf5(path) as file:
+            return {"key", "meta"} <= set(file)
+    except InputError:
+        return False
 
 
 def _arrays(clip: Decoded) -> dict[str, NDArray[Any]]:

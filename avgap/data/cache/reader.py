@@ -11,17 +11,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from avgap import artifact
-from avgap.artifact import Stamp
+from avgap.artifact import Stamp, schema
 from avgap.data.media.spectrogram import playable_length
 from avgap.errors import InputError
-from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe
+from avgap.settings import SPLITS, AudioRecipe, Embedding, FrameRecipe, parameters
+from avgap.text import shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from avgap.data.audit import Audit
 
 FORMAT = "avgap.cache"
+_AUDIO = {
+    **dict.fromkeys(("name", "transform", "normalise"), schema.text),
+    **dict.fromkeys(("sample_rate", "n_fft", "hop_length"), schema.size),
+    **{"seconds": schema.number, "mels": schema.maybe(schema.size)},
+}
+_FRAMES = {"count": schema.size, "size": schema.size, "sampling": schema.text}
+_EMBEDDING = {"size": schema.size}
+_AGAIN = "make it again with avgap prepare"
+_STATISTICS = ("audio_mean", "audio_std", "visual_mean", "visual_std")
 
 
 class Header(NamedTuple):
@@ -263,20 +273,27 @@ def digest_of_cache(header: Header, digests: Mapping[str, list[str]]) -> str:
 
 
 def open_cache(path: str | Path) -> Cache:
-    """Open a cache. Raises InputError: missing, truncated, foreign, or shapes that disagree."""
+    """Open a cache.
+
+    Raises InputError: missing, truncated, foreign, shapes that disagree, or other statistics than
+    the stamp says.
+    """
     path = Path(path)
     stamp = artifact.read_stamp(path)
     artifact.expect(stamp, FORMAT, path)
     with artifact.open_hdf5(path) as file:
         header = _read_header(file, path)
         problems = [line for name in SPLITS for line in _disagreements(file, name, header)]
+        problems += _missing_disagrees(file)
         if problems:
-            raise InputError(f"{path} is corrupt", problems, "make it again with avgap prepare")
+            raise InputError(f"{path} is corrupt", shorten(problems), _AGAIN)
+        statistics = _statistics(file, header, path)
+        artifact.expect_whole(stamp, stamp.digest, path, besides_clips(header, statistics))
         return Cache(
             path,
             stamp,
             *header,
-            **_statistics(file),
+            **statistics,
             sizes={name: len(file[name]["label"]) for name in SPLITS},
             missing=dict(
                 zip(_text(file["missing/id"]), _text(file["missing/reason"]), strict=True)
@@ -284,26 +301,46 @@ def open_cache(path: str | Path) -> Cache:
         )
 
 
+def verify_cache(path: str | Path) -> None:
+    """Raise InputError unless a cache's arrays, read afresh, have the digest of its stamp."""
+    cache = open_cache(path)
+    whole = replace(cache.stamp, checksum=None)  # which opening has compared
+    artifact.expect_whole(whole, digest_of_file(path), cache.path)
+
+
 def digest_of_file(path: str | Path) -> str:
-    """The digest of a cache's content, computed afresh from every array (`report --verify`)."""
-    path = Path(path)
-    with artifact.open_hdf5(path) as file:
-        header = _read_header(file, path)
-        digests = {}
-        for name in SPLITS:
-            group = file[name]
-            rows = zip(_text(group["id"]), group["label"][:].tolist(), strict=True)
-            digests[name] = [
-                digest_of_clip(clip, label, group["audio"][row], group["visual"][row])
-                for row, (clip, label) in enumerate(rows)
-            ]
-    return digest_of_cache(header, digests)
+    """The digest of a cache's content, computed afresh from every array."""
+    cache = open_cache(path)
+    digests = {
+        name: [digest_of_clip(c.id, c.label, c.audio, c.visual) for c in cache.clips(name)]
+        for name in SPLITS
+    }
+    return digest_of_cache(cache.header, digests)
+
+
+def besides_clips(header: Header, statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides about weights and is in no digest of a clip: of it the stamp has a checksum."""
+    return {
+        "augment": header.augment,
+        "recipes": [parameters(header.audio_recipe), parameters(header.frame_recipe)],
+        "statistics": {
+            name: np.asarray(value, "<f8")
+            for name, value in statistics.items()
+            if value is not None
+        },
+    }
 
 
 def _read_header(file: Any, path: Path) -> Header:
     try:
-        embedding = file.attrs.get("kind") == "embedding"
-        audio, frames = (json.loads(file.attrs[f"{part}_recipe"]) for part in ("audio", "frame"))
+        embedding = str(file.attrs.get("kind")) == "embedding"
+        audio, frames = (
+            artifact.parse_json(str(file.attrs[f"{part}_recipe"])) for part in ("audio", "frame")
+        )
+        wrong = list(schema.problems(audio, _EMBEDDING if embedding else _AUDIO, "audio_recipe"))
+        wrong += schema.problems(frames, _EMBEDDING if embedding else _FRAMES, "frame_recipe")
+        if wrong:
+            raise ValueError(", ".join(wrong))
         return Header(
             str(file.attrs["dataset"]),
             tuple(map(str, artifact.attribute(file, "classes"))),
@@ -316,18 +353,61 @@ def _read_header(file: Any, path: Path) -> Header:
         raise InputError(f"{path} is corrupt", [f"its root attributes: {error}"]) from error
 
 
-def _statistics(file: Any) -> dict[str, Any]:
-    names = ("audio_mean", "audio_std", "visual_mean", "visual_std")
-    found = {name: artifact.attribute(file, name) for name in names}
-    return {name: None if value is None else np.asarray(value) for name, value in found.items()}
+def _statistics(file: Any, header: Header, path: Path) -> dict[str, Any]:
+    """The statistics by name, None where there are none. Raises InputError: of other shapes."""
+    shapes: dict[str, tuple[int, ...]] = {"audio_mean": (), "audio_std": ()}
+    if header.kind == "embedding":
+        audio, visual = header.audio_shape, header.visual_shape
+        shapes = dict(zip(_STATISTICS, (audio, audio, visual, visual), strict=True))
+    there = {name: artifact.attribute(file, name) for name in shapes}
+    found = {name: np.asarray(value) for name, value in there.items() if value is not None}
+    wrong = [
+        f"{name} is no {shape} of finite numbers"
+        for name, shape in shapes.items()
+        if name not in found
+        or found[name].shape != shape
+        or found[name].dtype.kind not in "fiu"
+        or not np.isfinite(found[name]).all()
+    ]
+    if wrong:
+        raise InputError(f"{path} is corrupt", wrong, _AGAIN)
+    return {name: found.get(name) for name in _STATISTICS}
+
+
+def _datasets(group: Any, prefix: str) -> Iterator[str]:
+    """What of a split should be a dataset and is none."""
+    for name, item in group.items():
+        if name == "meta":
+            if not isinstance(item, Mapping):
+                yield f"{prefix}/{name} is no group"
+            elif any(isinstance(column, Mapping) for column in item.values()):
+                yield f"{prefix}/{name} holds a group"
+        elif isinstance(item, Mapping) or item is None:
+            yield f"{prefix}/{name} is no dataset"
+
+
+def _missing_disagrees(file: Any) -> list[str]:
+    """What is wrong with the list of clips that could not be read."""
+    group = file.get("missing")
+    lists: list[Any] = [None]
+    if isinstance(group, Mapping):
+        lists = [group.get(name) for name in ("id", "reason")]
+    if any(getattr(one, "ndim", None) != 1 or one.dtype.kind != "O" for one in lists):
+        return ["missing holds no lists of ids and reasons"]
+    return [] if len({len(one) for one in lists}) == 1 else ["missing: lists of different lengths"]
 
 
 def _disagreements(file: Any, name: str, header: Header) -> list[str]:
     parts = ("id", "label", *header.arrays)
-    absent = [f"{name} has no {part}" for part in parts if f"{name}/{part}" not in file]
-    if absent:
-        return absent
-    group = file[name]
+    group = file.get(name)
+    if not isinstance(group, Mapping):
+        return [f"{name} is no group"]
+    wrong = [f"{name} has no {part}" for part in parts if part not in group]
+    wrong += _datasets(group, name)
+    if wrong:
+        return wrong
+    if group["label"].ndim != 1:
+        return [f"{name}/label is not one column"]
     size = len(group["label"])
     expected = {
         "id": ((size,), "O"),

@@ -14,7 +14,13 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.data.audit import Audit, Sample
-from avgap.data.cache.reader import FORMAT, Header, digest_of_cache, digest_of_clip
+from avgap.data.cache.reader import (
+    FORMAT,
+    Header,
+    besides_clips,
+    digest_of_cache,
+    digest_of_clip,
+)
 from avgap.data.media.spectrogram import SOUND_RATE
 from avgap.settings import SPLITS, parameters
 
@@ -158,7 +164,8 @@ class CacheWriter:
         _write_text(absent, "reason", list(missing.values()))
         if audit is not None:
             _write_text(self._file, "audit", [json.dumps(audit.as_dict(), ensure_ascii=False)])
-        self._write_attributes(rows["train"])
+        statistics = self._statistics(rows["train"])
+        self._write_attributes(statistics)
         digests = {name: [row.digest for row in kept] for name, kept in rows.items()}
         stamp = Stamp(
             FORMAT,
@@ -167,6 +174,7 @@ class CacheWriter:
             dict(question),
             dict(provenance),
             dict(hints),
+            checksum=artifact.checksum(besides_clips(self._header, statistics)),
         )
         artifact.stamp_hdf5(self._file, stamp)
         return stamp
@@ -198,7 +206,7 @@ class CacheWriter:
         variance = math.fsum(row.squares for row in train) / values - average**2
         return {"audio_mean": average, "audio_std": math.sqrt(max(variance, 0.0))}
 
-    def _write_attributes(self, train: list[_Row]) -> None:
+    def _write_attributes(self, statistics: Mapping[str, Any]) -> None:
         header = self._header
         attributes: dict[str, Any] = {
             "kind": header.kind,
@@ -207,7 +215,7 @@ class CacheWriter:
             "augment": header.augment,
             "audio_recipe": json.dumps(parameters(header.audio_recipe)),
             "frame_recipe": json.dumps(parameters(header.frame_recipe)),
-            **self._statistics(train),
+            **statistics,
         }
         if header.sound:
             attributes["sound_rate"] = SOUND_RATE
