@@ -259,11 +259,18 @@ def _method(gmm: GmmFile, s: Adaptive, known: Imbalance | None) -> Method:
     if s.loss in CONTROLS:
         return LOSSES[s.loss]
     weights = _weights(gmm, s)
+    if s.loss == "mend" and (weights == "balanced" or not _abstain(known)):
+        return LOSSES["joint"]  # what it then is, to the last bit
     if s.loss in MEMBERS:
         return Member(s.loss, gmm.mixture, weights, known)
     return adaptive.Adaptive(
         gmm.mixture, s.alpha, s.beta, s.gamma, s.anneal, weights, s.pull, s.keep_unimodal, known
     )
+
+
+def _abstain(known: Imbalance | None) -> bool:
+    """Whether the weaker modality of any sample abstains."""
+    return known is not None and known.abstains is not None and bool(known.abstains.any())
 
 
 def _weights(gmm: GmmFile, s: Adaptive) -> str:

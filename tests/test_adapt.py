@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from calling import SMALL, START, call, fails
 from conftest import make_cache
 
 from avgap.adapt import adapt
-from avgap.artifact import read_stamp
+from avgap.artifact import Stamp, read_stamp
 from avgap.artifact.checkpoint import Checkpoint, read_checkpoint
-from avgap.artifact.gaps import read_gaps
+from avgap.artifact.gaps import read_gaps, write_gaps
 from avgap.artifact.gmm import mixture_digest, read_mixture
 from avgap.data.cache.reader import open_cache
 from avgap.errors import InputError, OutputError, UsageError
@@ -362,6 +363,30 @@ def test_mend_says_what_it_found_and_does_it(
     assert not (tmp_path / "b").exists()
 
 
+def test_where_nobody_abstains_the_best_preset_is_plain_training_to_the_bit(
+    cache: Path, start: Path, tmp_path: Path
+) -> None:
+    plain = Training(epochs=5, batch_size=16, optimizer="adam", lr=3e-3, seed=5)
+    network = Network("small", "small")
+    whole = warmup(cache, tmp_path / "plain", loss="joint", network=network, settings=plain).path
+    # The fused score is the stronger's: nobody is hurt.
+    table = gaps(cache, start, tmp_path / "gaps.h5", logits=True).table
+    assert table.label is not None
+    prob = np.where(table.gap > 0.4, 0.9, 0.5)
+    logits = np.full((len(table), 3), 0.0)
+    logits[np.arange(len(table)), table.label] = np.log(2 * prob / (1 - prob))
+    made = replace(
+        table, stamp=None, audio_prob=prob, visual_prob=prob - table.gap.clip(0, 0.4),
+        gap=table.gap.clip(0, 0.4), fused_logits=logits, audio_logits=None, visual_logits=None,
+    )  # fmt: skip
+    stamp = Stamp("avgap.gaps", made.digest(), dict(table.stamp.inputs), {}, {})
+    write_gaps(tmp_path / "made.h5", replace(made, stamp=stamp))
+    asked = {**PRESETS["best"], "steps": 1, "epochs": 2, "posteriors": tmp_path / "made.h5"}
+    done = read_checkpoint(run(cache, start, tmp_path / "a", **asked))
+    other = read_checkpoint(whole)
+    assert all(torch.equal(done.model[name], other.model[name]) for name in other.model)
+
+
 def test_who_abstains_forgets_and_who_is_pushed_learns(
     cache: Path, start: Path, held_out: Path, tmp_path: Path
 ) -> None:
@@ -411,7 +436,8 @@ def test_posteriors_on_the_command_line(work: Path) -> None:
     line = ["adapt", *START, "--steps", "1", "--epochs", "1", "--posteriors", "g.h5", "-o", "m"]
     assert call(*line, "--preset", "best").exit_code == 0
     assert read_stamp(Path("m/checkpoint.pt")).parameters["loss"] == "mend"
-    assert "up to date: m/checkpoint.pt" in call(*line, "--loss", "mend").stderr
+    same = [*line, "--loss", "mend", "--keep-optimizer"]
+    assert "up to date: m/checkpoint.pt" in call(*same).stderr
 
 
 def test_only_a_sum_can_be_kept_from_one_modality(work: Path) -> None:
@@ -503,7 +529,7 @@ def test_a_round_with_two_groups_is_weighted_whatever_is_asked_for_the_others(
 
 def test_presets_name_settings_and_the_paper_is_the_default() -> None:
     assert set(PRESETS) == {"paper", "kept", "best"}
-    assert Adaptive(**PRESETS["best"]) == Adaptive(loss="mend")
+    assert Adaptive(**PRESETS["best"]) == Adaptive(loss="mend", keep_optimizer=True)
     assert Adaptive(**PRESETS["paper"]) == Adaptive()
     assert Adaptive(**PRESETS["kept"]) == Adaptive(gamma=0.1, pull="weaker", keep_unimodal=True)
 

@@ -23,10 +23,11 @@ run() { # NAME SEED FOLDER
     adaptive) adapted "$2" "$3" ""; return ;;
     kept) adapted "$2" "$3" "" --preset kept; return ;;
     held-out) loss=adaptive ;;
+    mend) loss="mend --keep-optimizer" ;;
     *) loss=$1 ;;
     esac
     held_out "$2" &&
-        adapted "$2" "$3" "" --loss "$loss" --posteriors "$folds/gaps.h5" --gmm "$folds/nec.json"
+        adapted "$2" "$3" "" --loss $loss --posteriors "$folds/gaps.h5" --gmm "$folds/nec.json"
 }
 
 do_runs "$@"
