@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -336,7 +337,9 @@ def test_files_are_no_runs_and_an_empty_name_has_no_like(out):
 def test_predictions_in_a_csv_count_as_those_in_hdf5(out):
     before = compare([out], "concat").tables[3].rows
     for table in out.rglob("*.h5"):
-        write_gaps(table.with_suffix(".csv"), read_gaps(table))
+        kept = read_gaps(table).without_logits()
+        stamp = replace(kept.stamp, digest=kept.digest())
+        write_gaps(table.with_suffix(".csv"), replace(kept, stamp=stamp))
         table.unlink()
     assert compare([out], "concat").tables[3].rows == before
 

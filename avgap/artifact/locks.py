@@ -141,11 +141,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _sign(lock: Lock) -> None:
-    """Say in a lock's file who holds it."""
+    """Say in a lock's file who holds it, where the disk has room for that."""
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     text = f"process {os.getpid()} on {socket.gethostname()}, since {now}\n"
-    os.ftruncate(lock.descriptor, 0)
-    os.pwrite(lock.descriptor, text.encode(), 0)
+    with contextlib.suppress(OSError):
+        os.ftruncate(lock.descriptor, 0)
+        os.lseek(lock.descriptor, 0, os.SEEK_SET)
+        os.write(lock.descriptor, text.encode())
 
 
 def _holder(path: Path) -> str:

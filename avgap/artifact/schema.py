@@ -130,12 +130,13 @@ def by_name(kind: Kind) -> Check:
 # ---------------------------------------------------------------- what several files hold
 
 # A line of log.jsonl, which is an epoch, and of a checkpoint's history.
+_ACCURACIES = dict.fromkeys(("fused", "audio", "visual"), number)
 LINE = {
     "phase": text,
     "step": count,
     "epoch": count,
-    "val": maybe(by_name(number)),
-    "test?": maybe(by_name(number)),
+    "val": maybe(_ACCURACIES),
+    "test?": maybe(_ACCURACIES),
     "terms?": by_name(number),
     **dict.fromkeys(("lr?", "loss?", "seconds?", "samples_per_second?"), number),
     "step_ms?": maybe(by_name(number)),

@@ -109,13 +109,16 @@ class ComparedRun:
     @property
     def seconds(self) -> float:
         """Time of all trainings, as logged per epoch, s."""
-        return sum(float(line["seconds"]) for training in self.chain for line in training.history)
+        lines = (line for training in self.chain for line in training.history)
+        return sum(float(line.get("seconds", 0)) for line in lines)
 
     @property
     def speed(self) -> float | None:
         """Samples per second over all trainings; None without time."""
         lines = [line for training in self.chain for line in training.history]
-        done = sum(float(line["seconds"]) * float(line["samples_per_second"]) for line in lines)
+        done = sum(
+            float(line.get("seconds", 0)) * line.get("samples_per_second", 0) for line in lines
+        )
         return done / self.seconds if self.seconds else None
 
 
