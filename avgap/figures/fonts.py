@@ -88,4 +88,4 @@ def _use(figure: Figure, names: list[str]) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
-        text.set_fontfamily([*text.get_fontfamily(), *names])  # type: ignore[attr-defined]
+        text.set_fontfamily([*text.get_fontfamily(), *names])

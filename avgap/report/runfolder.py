@@ -200,8 +200,7 @@ def _foreign(path: Path, index: Index) -> list[Moment]:
         fitted = {path: gmm for path, gmm in mixtures.items() if _fitted_to(gmm, table)}
         _expect_one(file, {path: gmm.stamp.digest for path, gmm in fitted.items()})
         moments.append(Moment(0, file, table, next(iter(fitted.values()), None)))
-    fitted = [moment for moment in moments if moment.gmm is not None]
-    chosen = fitted or moments
+    chosen = [moment for moment in moments if moment.gmm is not None] or moments
     if len(chosen) > 1:
         names = [str(moment.path) for moment in chosen]
         raise InputError(
