@@ -198,10 +198,9 @@ def unmet(mixture: Mixture, diagnostics: Diagnostics, n: int) -> list[str]:
     lines: list[str] = []
     smallest = n * min(component.weight for component in mixture.components.values())
     if n < SAMPLES_NEEDED or smallest < GROUP_NEEDED:
-        lines.append(
-            f"{n} samples, {rounded(smallest, GROUP_NEEDED, '.0f', '.1f')} in the smallest group: "
-            f"{SAMPLES_NEEDED} and {GROUP_NEEDED} are needed"
-        )
+        few = rounded(smallest, GROUP_NEEDED, ".0f", ".1f")
+        needed = f"{SAMPLES_NEEDED} and {GROUP_NEEDED} are needed"
+        return [f"{n} samples, {few} in the smallest group: {needed}"]
     apart = diagnostics["separation"] >= SEPARATION_NEEDED
     two = len(mixture.components) == 2
     if not apart and not (two and diagnostics["dip_p"] < DIP_P_NEEDED):
