@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from avgap.data.clip import MediaError, check_file
+from avgap.data.media.xing import counted_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -253,7 +254,7 @@ def _scan(path: Path, container: Any, checked: bool) -> MediaFile:
     if not told:
         raise MediaError("neither video nor sound in it")
     if not checked:
-        _check_length(container, told)
+        _check_length(container, told, path)
     kept = {index: track.kept for index, track in seen.items()}
     return MediaFile(path, _timeline(container, video, sound, seen), video, sound, kept)
 
@@ -329,7 +330,7 @@ def window(start: float | None, end: float | None, length: float, what: str) -> 
     return begin, stop
 
 
-def _check_length(container: Any, told: list[_Seen]) -> None:
+def _check_length(container: Any, told: list[_Seen], path: Path) -> None:
     """Raise MediaError where the file, or one of its streams, declares more than there is.
 
     A length that is known to the sample is compared as one; FLV's stands in a tag that anybody may
@@ -342,6 +343,9 @@ def _check_length(container: Any, told: list[_Seen]) -> None:
         found = max(track.end for track in told)
         exact = _MISSING + _PACKETS * max(track.last for track in told)
         compare_lengths(_declared(container), found, TOLERANCE if vague else exact)
+    if name == "mp3" and (frames := counted_frames(path)) is not None:
+        length = float(np.median(told[0].lengths))
+        compare_lengths(frames * length, len(told[0].times) * length, _PACKETS * length)
     for track in told if name in _DECLARING_STREAMS else []:
         stream = track.stream
         if stream.duration and track.last:
