@@ -56,8 +56,11 @@ def write_video(
     size: tuple[int, int] = (64, 48),
     codec: str = "mpeg4",
     offset: int = 0,
+    picture: Any = None,
 ) -> Path:
     """Write frames of rising grey at 10 per second (or at times, in tenths of a second), and sound.
+
+    picture: (height, width, 3), what every frame shows instead.
 
     sound: samples at 16 kHz, "tone" for 440 Hz of the video's length, or None. offset: tenths of a
     second by which the container's clock is ahead.
@@ -74,8 +77,9 @@ def write_video(
             audio.layout = "mono"
         stamps = list(range(frames)) if times is None else list(times)
         for number, stamp in enumerate(stamps):
-            picture = np.full((size[1], size[0], 3), grey(number), np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            seen = np.full((size[1], size[0], 3), grey(number), np.uint8)
+            seen = seen if picture is None else picture
+            frame = av.VideoFrame.from_ndarray(seen, format="rgb24")
             frame.pts, frame.time_base = stamp + offset, Fraction(1, FPS)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))

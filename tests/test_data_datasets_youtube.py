@@ -85,3 +85,61 @@ def test_vggsound_is_id_start_label_split(tmp_path):
     (tmp_path / "vggsound.csv").unlink()
     with pytest.raises(InputError, match=r"vggsound\.csv does not exist"):
         DATASETS["vggsound"](tmp_path)
+
+
+# What downloaders write: VGGSound's own, seconds, both ends, milliseconds (audiosetdl), decimals,
+# AudioSet's Y, ActivityNet's v_, other separators.
+NAMES = [
+    f"{A}_000030",
+    f"{A}_30",
+    f"{A}_30_40",
+    f"{A}_000030_000040",
+    f"{A}_30000_40000",
+    f"{A}_30000",
+    f"{A}_30.0_40.0",
+    f"{A}_30.000",
+    f"Y{A}_30_40",
+    f"Y{A}_30000_40000",
+    f"v_{A}_30",
+    f"{A}-30-40",
+    f"{A}_30-40",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("start", ["30", "30.0", "30.000"])
+def test_a_clip_of_vggsound_is_found_by_whatever_its_file_is_called(tmp_path, name, start):
+    (tmp_path / "vggsound.csv").write_text(f"{A},{start},x,train\n{B},3,x,test\n")
+    (tmp_path / f"{name}.mp4").write_bytes(b"x")
+    (tmp_path / f"Y{B}_3_13.webm").write_bytes(b"x")
+    clips = DATASETS["vggsound"](tmp_path).clips
+    assert [(clip.id, clip.broken) for clip in clips] == [(f"{A}_000030", ""), (f"{B}_000003", "")]
+    assert clips[0].meta["video"] == f"{name}.mp4"
+
+
+def test_so_is_one_of_kinetics_sounds(tmp_path):
+    (tmp_path / f"{A}_58.0_68.0.mp4").write_bytes(b"x")
+    (tmp_path / f"{B}_2000_12000.wav").write_bytes(b"x")
+    (tmp_path / f"{B}_2_12.mp4").write_bytes(b"x")
+    clips = kinetics(tmp_path, f"{A}_000058_000068,10,4\n", f"{B}_2.0,10,4\n").clips
+    assert [clip.id for clip in clips] == [f"{A}_000058_000068", f"{B}_000002_000012"]
+    assert [clip.broken for clip in clips] == ["", ""]
+    assert clips[1].meta["audio"] == f"{B}_2000_12000.wav"
+
+
+def test_a_start_that_may_be_seconds_or_milliseconds_is_what_the_list_has(tmp_path):
+    (tmp_path / "vggsound.csv").write_text(f"{A},30000,x,train\n{B},7,x,test\n")
+    for name in (f"{A}_30000.mp4", f"{B}_7000.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [clip.broken for clip in DATASETS["vggsound"](tmp_path).clips] == ["", ""]
+
+
+def test_a_whole_video_is_no_segment_and_is_told(tmp_path):
+    (tmp_path / "vggsound.csv").write_text(f"{A},30,x,train\n")
+    (tmp_path / f"Y{A}.mp4").write_bytes(b"x")
+    (clip,) = DATASETS["vggsound"](tmp_path).clips
+    told = f"no video {A}_000030.mp4 (Y{A}.mp4 does not say where in the video it begins)"
+    assert clip.broken == told
+    (tmp_path / "vggsound.csv").write_text(f"{A},30.5,x,train\n{A},30.5,x,train\n")
+    with pytest.raises(InputError, match=r"rows that are not id,start,label,split"):
+        DATASETS["vggsound"](tmp_path)

@@ -16,6 +16,7 @@ from avgap.data.clip import MediaError
 from avgap.data.media import sound
 from avgap.data.media.container import open_media
 from avgap.data.media.sound import _by_pyav, read_sound
+from avgap.data.media.xing import counted_frames
 
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 
@@ -123,6 +124,23 @@ def test_an_mp3_that_does_not_say_its_length_is_heard_whole(tmp_path: Path):
         # As in the whole, but for what resampling makes of the ends.
         inner = whole[begin + 400 : begin + part.size - 400]
         assert np.abs(part[400:-400] - inner).max() < 2e-3
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(44100, 1), (44100, 2), (22050, 1), (22050, 2)])
+def test_an_mp3_that_lacks_what_its_header_counts_is_told(tmp_path: Path, rate: int, layout: int):
+    wave = np.stack([clicks(3, rate)] * layout)
+    path = encoded(tmp_path / "a.mp3", "libmp3lame", wave, rate)
+    packets = len(open_times(path))
+    assert counted_frames(path) == pytest.approx(packets, abs=1)
+    assert read_sound(path, 16000).size / 16000 == pytest.approx(3.0, abs=0.03)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(MediaError, match=r"cut short: 1\.\d\d s of the 3\.\d\d s it declares"):
+        read_sound(path, 16000)
+
+
+def open_times(path: Path) -> list[int]:
+    with av.open(str(path)) as file:
+        return [packet.pts for packet in file.demux() if packet.size]
 
 
 def test_an_mp3_that_was_joined_from_two_is_heard_whole(tmp_path: Path):

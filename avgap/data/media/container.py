@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, dropwhile
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from avgap.data.clip import MediaError, check_file
+from avgap.data.media.xing import counted_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,8 +51,9 @@ class Timeline(NamedTuple):
     nothing. origin: the container's clock at time 0, s. codec, pixels: the video's, "" without one.
     sound_packet: how long most of the sound's are, s. in_order: packets do not say when their
     frames are shown, so that those come as they are decoded. restarts: a stream's clock begins anew
-    on the way, as in files that were joined. declared: the file's length by its header, where the
-    sound's end is not known without decoding, s.
+    on the way, as in files that were joined. closed: no frame that is stored behind a key frame
+    needs one from before it. declared: the file's length by its header, where the sound's end is
+    not known without decoding, s.
     """
 
     container: str
@@ -65,6 +67,7 @@ class Timeline(NamedTuple):
     sound_packet: float = 0.0
     in_order: bool = False
     restarts: bool = False
+    closed: bool = True
     declared: float | None = None
 
 
@@ -100,8 +103,8 @@ class MediaFile:
         with _opened(self.path) as again:
             stream = again.streams[stream.index]
             _ready(stream)
-            packets = _sought(again, stream, since)
-            yield stream, _from(again.demux(stream) if packets is None else packets, since)
+            # Read from the start: what comes after a jump is not cut into packets alike.
+            yield stream, _from(again.demux(stream), since)
 
 
 def _ready(stream: Any) -> None:
@@ -121,19 +124,6 @@ def _from(packets: Iterable[Any], since: float | None) -> Iterable[Any]:
 def _at(packet: Any) -> float:
     """When a packet's frame is shown by the container's clock, s; before all others if unknown."""
     return -math.inf if packet.pts is None else float(packet.pts * packet.time_base)
-
-
-def _sought(container: Any, stream: Any, since: float | None) -> Iterator[Any] | None:
-    """The packets from before a time on; None where the container cannot be told to go there."""
-    if since is None:
-        return None
-    container.seek(max(0, int(since / float(stream.time_base))), stream=stream)
-    packets = container.demux(stream)
-    first = next(packets, None)
-    if first is not None and _at(first) <= since:
-        return chain([first], packets)
-    container.seek(0, stream=stream)
-    return None
 
 
 @contextmanager
@@ -185,6 +175,8 @@ class _Seen:
         self.lengths: list[float] = []
         self.keys: list[bool] = []
         self.in_order = self.restarts = False
+        self.closed = True
+        self.key = -math.inf  # when the last key frame is shown, s
         self.shift = 0.0  # s, by which a clock that began anew is behind
         self.kept: list[Any] | None = []
         self.room = _KEPT
@@ -196,6 +188,9 @@ class _Seen:
             if self.room < 0:
                 self.kept = None
         shown, order = packet.pts, packet.dts
+        if shown is None and order is None and packet.size and self.stream.type == "video":
+            # A bare stream of pictures: as many per second as its header says.
+            order = round(len(self.times) * _step(np.zeros(0), self.stream) / self.tick)
         if (shown is None and order is None) or packet.is_discard:
             return
         self.in_order |= shown is None
@@ -209,6 +204,10 @@ class _Seen:
         self.orders.append(order * self.tick + self.shift)
         self.lengths.append((packet.duration or 0) * self.tick)
         self.keys.append(packet.is_keyframe)
+        if packet.is_keyframe:
+            self.key = self.times[-1]
+            self.closed &= len(self.times) == 1 or _refreshes(packet, self.stream)
+        self.closed &= self.times[-1] >= self.key
 
     @property
     def last(self) -> float:
@@ -219,6 +218,23 @@ class _Seen:
     @property
     def end(self) -> float:
         return max(self.times) + self.last
+
+
+def _refreshes(packet: Any, stream: Any) -> bool:
+    """Whether decoding may begin at a packet that the container calls a key frame.
+
+    H.264 knows others, from which on the picture mends piece by piece: those hold no IDR slice.
+    """
+    context = stream.codec_context
+    header = context.extradata or b""
+    if context.name != "h264" or header[:1] != b"\x01":
+        return True
+    data, size, at = memoryview(packet), (header[4] & 3) + 1, 0
+    while at + size < len(data):
+        if data[at + size] & 31 == 5:
+            return True
+        at += size + int.from_bytes(data[at : at + size], "big")
+    return False
 
 
 def _scan(path: Path, container: Any, checked: bool) -> MediaFile:
@@ -238,7 +254,7 @@ def _scan(path: Path, container: Any, checked: bool) -> MediaFile:
     if not told:
         raise MediaError("neither video nor sound in it")
     if not checked:
-        _check_length(container, told)
+        _check_length(container, told, path)
     kept = {index: track.kept for index, track in seen.items()}
     return MediaFile(path, _timeline(container, video, sound, seen), video, sound, kept)
 
@@ -273,6 +289,7 @@ def _timeline(container: Any, video: Any, sound: Any, seen: dict[int, _Seen]) ->
         0.0 if heard is None or not heard.times else float(np.median(heard.lengths)),
         in_order,
         restarts,
+        pictures is None or pictures.closed,
         _declared(container) if heard is not None and heard.times and heard.last == 0 else None,
     )
 
@@ -313,7 +330,7 @@ def window(start: float | None, end: float | None, length: float, what: str) -> 
     return begin, stop
 
 
-def _check_length(container: Any, told: list[_Seen]) -> None:
+def _check_length(container: Any, told: list[_Seen], path: Path) -> None:
     """Raise MediaError where the file, or one of its streams, declares more than there is.
 
     A length that is known to the sample is compared as one; FLV's stands in a tag that anybody may
@@ -326,6 +343,9 @@ def _check_length(container: Any, told: list[_Seen]) -> None:
         found = max(track.end for track in told)
         exact = _MISSING + _PACKETS * max(track.last for track in told)
         compare_lengths(_declared(container), found, TOLERANCE if vague else exact)
+    if name == "mp3" and (frames := counted_frames(path)) is not None:
+        length = float(np.median(told[0].lengths))
+        compare_lengths(frames * length, len(told[0].times) * length, _PACKETS * length)
     for track in told if name in _DECLARING_STREAMS else []:
         stream = track.stream
         if stream.duration and track.last:

@@ -96,7 +96,8 @@ def _by_decord(film: MediaFile, indices: list[int]) -> list[Frames] | None:
 
     It is trusted where it tells the same time for every frame as the container: an edit list, a
     stream it reads from the middle, or a wrong count all show there. Not with pictures that are to
-    be turned, and where it would have to guess the order of frames.
+    be turned, not where it would have to guess the order of frames, and not where frames behind a
+    key frame need others: it counts those that it cannot decode.
     """
     line = film.timeline
     exact = (
@@ -104,6 +105,7 @@ def _by_decord(film: MediaFile, indices: list[int]) -> list[Frames] | None:
         and line.codec in _EXACT_CODECS
         and line.pixels in _EXACT_PIXELS
         and not (line.in_order and line.codec in _OWN_ORDER)
+        and (line.closed or line.in_order)
     )
     if not exact:
         return None
