@@ -8,11 +8,11 @@ from pathlib import Path
 _LINES = """
 prepare demo {0}/media -o {0}/cache.h5 --frames 4 --frame-size 32 --audio-recipe logmel
     --sample-rate 8000 --seconds 1 --n-fft 256 --hop-length 128 --mels 40
-crossfit {0}/cache.h5 -o {0}/run/crossfit --folds 3 --epochs 5 --logits {training}
+crossfit {0}/cache.h5 -o {0}/run/crossfit --folds 3 --epochs 5 --logits --jobs 2 {training}
 fitgmm {0}/run/crossfit/gaps.h5 -o {0}/run/crossfit/gmm.json --criterion nec
 warmup {0}/cache.h5 -o {0}/run/warmup --epochs 5 {training}
 adapt {from} -o {0}/run/mend {rounds} --preset best --posteriors {0}/run/crossfit/gaps.h5
-adapt {from} -o {0}/others/plain {rounds} --loss joint
+adapt {from} -o {0}/others/plain {rounds} --loss joint --keep-optimizer
 adapt {from} -o {0}/others/paper {rounds} --preset paper
 evaluate {from} -o {0}/run/warmup/metrics.json
 evaluate {0}/cache.h5 --checkpoint {0}/run/mend/checkpoint.pt -o {0}/run/mend/metrics.json
@@ -28,7 +28,7 @@ report {0}/run -o {0}/report.html
 _WORDS = {
     "{training}": "--encoder small --batch-size 32 --optimizer adam --lr 1e-3",
     "{from}": "{0}/cache.h5 --checkpoint {0}/run/warmup/checkpoint.pt",
-    "{rounds}": "--steps 4 --epochs 3",
+    "{rounds}": "--steps 3 --epochs 2",
     "\n    ": " ",
 }
 

@@ -353,7 +353,7 @@ def test_mend_says_what_it_found_and_does_it(
     found = posteriors.mendable(read_mixture(tmp_path / "a" / "posteriors.json").mixture)
     assert told.count(in_words(found)) == 1
     assert 0 < found.share < 1
-    undecided = [line["terms"]["undecided"] for line in done.history]
+    undecided = [line["terms"].get("undecided", 0) for line in done.history]
     assert all(value > 0 for value in undecided) == (found.effect < 0)
     gaps(cache, start, tmp_path / "bare.h5")
     with pytest.raises(InputError, match=r"bare\.h5 has no logits"):

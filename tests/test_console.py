@@ -147,8 +147,7 @@ def test_a_reader_that_went_away_is_no_full_disk(monkeypatch):
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stdout", Gone())
-    with pytest.raises(BrokenPipeError):
-        console.result("text", None, as_json=False)
+    console.result("text", None, as_json=False)  # the work goes on: no error
 
 
 def test_a_table_is_aligned_first_column_left_the_others_right():

@@ -102,8 +102,9 @@ def test_what_is_no_artifact_is_refused(tmp_path, name):
     ],
 )
 def test_an_artifact_without_its_numbers_is_named(run, name, part, told):
-    content = json.loads((run / name).read_text())
-    (run / name).write_text(json.dumps(content | {part: {}}))
+    # Of two mixtures of the same gaps the page reads the one that adapt used: all are damaged.
+    for place in run.rglob("gmm.json") if name == "gmm.json" else [run / name]:
+        place.write_text(json.dumps(json.loads(place.read_text()) | {part: {}}))
     for look in (lambda: describe(run / name), lambda: page([run], run / "r.html")):
         with pytest.raises(InputError, match=told):
             look()

@@ -71,11 +71,11 @@ class AudioVisual(nn.Module):
         if statistics.visual_mean is not None:
             self._standardise("visual", statistics.visual_mean, statistics.visual_std)
         else:  # constants, which no checkpoint needs
-            mean, std = (255 * torch.tensor(v).view(3, 1, 1) for v in (_IMAGE_MEAN, _IMAGE_STD))
+            mean, std = (255 * _real(v).view(3, 1, 1) for v in (_IMAGE_MEAN, _IMAGE_STD))
             self._standardise("visual", mean, std, persistent=False)
 
     def _standardise(self, name: str, mean: Any, std: Any, persistent: bool = True) -> None:
-        centre, scale = (torch.as_tensor(v, dtype=torch.float32).clone() for v in (mean, std))
+        centre, scale = _real(mean), _real(std)
         # What never varies stays as it is, less its mean.
         scale = torch.where(scale > 0, scale, 1.0)
         self.register_buffer(f"{name}_mean", centre, persistent)
@@ -119,3 +119,11 @@ class AudioVisual(nn.Module):
     def forward(self, audio: Tensor, frames: Tensor) -> Logits:
         """The logits of raw inputs. Eq. 1–3."""
         return self.classify(*self.encode(audio, frames))
+
+
+def _real(value: Any) -> Tensor:
+    """A copy in float32 on the CPU, also where the weights are made without memory.
+
+    On the device "meta" the same arithmetic would import torch's compiler.
+    """
+    return torch.as_tensor(value, dtype=torch.float32, device="cpu").clone()
