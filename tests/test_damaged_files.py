@@ -24,7 +24,7 @@ from avgap.report import describe, read_views
 from avgap.settings import Network, Running, Training
 from avgap.warmup import warmup
 
-CASES = 300  # of each kind of file; of those that are resumed, which take longer, fewer
+CASES = 300  # of each kind of file; of checkpoints, which take longer, fewer
 FEWER = 75
 # What stands in place of a value: of another type, no number, too large, too deep.
 VALUES = [
@@ -266,7 +266,7 @@ def test_a_damaged_file_is_told_in_a_sentence_and_nothing_is_written(
     monkeypatch.chdir(work)
     place, use = Path(KINDS[kind][0]), KINDS[kind][1]
     good, told = files(work), 0
-    cases = FEWER if kind == "resumed" else CASES
+    cases = FEWER if kind in ("resumed", "checkpoint") else CASES
     for number in range(cases):
         rng, by_chance = random.Random(f"{kind} {number}"), number % 3 == 0
         (flip if by_chance else BUILD[kind])(rng, place)
