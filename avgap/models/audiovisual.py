@@ -77,7 +77,7 @@ class AudioVisual(nn.Module):
     def _standardise(self, name: str, mean: Any, std: Any, persistent: bool = True) -> None:
         centre, scale = _real(mean), _real(std)
         # What never varies stays as it is, less its mean.
-        scale = torch.where(scale > 0, scale, 1.0)
+        scale = scale if scale.is_meta else torch.where(scale > 0, scale, 1.0)
         self.register_buffer(f"{name}_mean", centre, persistent)
         self.register_buffer(f"{name}_std", scale, persistent)
 
@@ -124,6 +124,9 @@ class AudioVisual(nn.Module):
 def _real(value: Any) -> Tensor:
     """A copy in float32 on the CPU, also where the weights are made without memory.
 
-    On the device "meta" the same arithmetic would import torch's compiler.
+    On the device "meta" the same arithmetic would import torch's compiler; what is there already
+    stays, since of that only the shape counts.
     """
+    if isinstance(value, Tensor) and value.is_meta:
+        return value
     return torch.as_tensor(value, dtype=torch.float32, device="cpu").clone()
