@@ -13,8 +13,9 @@ from typing import Any
 
 from avgap import artifact, console
 from avgap.data.audit import Audit, Sample
+from avgap.data.cache.header import Header
 from avgap.data.cache.listing_diff import differences
-from avgap.data.cache.reader import Cache, Header, open_cache
+from avgap.data.cache.reader import Cache, open_cache
 from avgap.data.cache.shards import Shard
 from avgap.data.clip import Clip
 from avgap.data.media import fingerprint

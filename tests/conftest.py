@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from avgap import artifact
-from avgap.data.cache.reader import Header
+from avgap.data.cache.header import Header
 from avgap.data.cache.writer import write_cache
 from avgap.settings import AudioRecipe, FrameRecipe
 

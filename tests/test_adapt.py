@@ -429,7 +429,7 @@ def test_posteriors_on_the_command_line(work: Path) -> None:
     told = fails(2, "adapt", *START, "-o", "c", "--preset", "best")
     assert told.startswith("error: --preset best decides by held-out scores\n")
     told = fails(2, *line, "-o", "c", "--preset", "best", "--gamma", "2")
-    assert told == "error: --loss mend has no --gamma\n  try: --loss adaptive\n"
+    assert told == "error: --preset best has no --gamma\n  try: --preset paper\n"
     assert not Path("c").exists()
     # One question, by either name.
     assert call("gaps", *START, "-o", "g.h5", "--logits").exit_code == 0

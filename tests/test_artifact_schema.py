@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from avgap.artifact.reading import parse_json
 from avgap.artifact.schema import (
     by_name,
     count,
@@ -32,6 +34,7 @@ def deep(levels: int) -> list[Any]:
 )
 def test_plain_values_are_taken(value: object) -> None:
     expect_plain(value)
+    assert parse_json(json.dumps(value)) == json.loads(json.dumps(value))
 
 
 @pytest.mark.parametrize(

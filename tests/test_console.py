@@ -143,11 +143,17 @@ def test_stdout_that_is_closed_or_full_is_told(monkeypatch):
 
 def test_a_reader_that_went_away_is_no_full_disk(monkeypatch):
     class Gone(io.StringIO):
+        tried = 0
+
         def write(self, text):
+            self.tried += 1
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stdout", Gone())
-    console.result("text", None, as_json=False)  # the work goes on: no error
+    gone = Gone()
+    monkeypatch.setattr(sys, "stdout", gone)
+    for number in (1, 2):  # the work goes on without a reader, and goes on trying
+        console.result("text", None, as_json=False)
+        assert gone.tried == number
 
 
 def test_a_table_is_aligned_first_column_left_the_others_right():

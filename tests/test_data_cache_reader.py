@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from avgap import artifact
-from avgap.data.cache.reader import Header, digest_of_file, open_cache
+from avgap.data.cache.header import Header
+from avgap.data.cache.reader import digest_of_file, open_cache
 from avgap.data.cache.writer import write_cache
 from avgap.errors import InputError
 from avgap.settings import AudioRecipe, FrameRecipe

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from avgap.data.cache.reader import Header, digest_of_file, open_cache
+from avgap.data.cache.header import Header
+from avgap.data.cache.reader import digest_of_file, open_cache
 from avgap.data.cache.writer import ClipArray, write_cache
 from avgap.settings import Embedding
 

@@ -95,4 +95,10 @@ def _expect_meant(ctx: typer.Context, loss: str) -> None:
         names = (*names, "posteriors", "gmm")
     beside = [f"--{name.replace('_', '-')}" for name in names if given(ctx, name)]
     if beside:
-        raise UsageError(f"--loss {loss} has no {', '.join(beside)}", hint="--loss adaptive")
+        by_loss = given(ctx, "loss")
+        chosen, instead = (
+            (f"--loss {loss}", "--loss adaptive")
+            if by_loss
+            else ("--preset best", "--preset paper")
+        )
+        raise UsageError(f"{chosen} has no {', '.join(beside)}", hint=instead)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from avgap import artifact, console
 from avgap.artifact import Question
 from avgap.data.audit import Audit, Sample, audit, compare_counts
-from avgap.data.cache.reader import FORMAT, Header
+from avgap.data.cache.header import Header
+from avgap.data.cache.reader import FORMAT
 from avgap.data.cache.shards import Shard
 from avgap.data.clip import Clip, Listing, check
 from avgap.data.datasets import DATASETS, FILES

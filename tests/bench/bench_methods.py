@@ -24,7 +24,7 @@ import torch
 
 from avgap import artifact, console
 from avgap.baseline import baseline
-from avgap.data.cache.reader import Header
+from avgap.data.cache.header import Header
 from avgap.data.cache.writer import write_cache
 from avgap.methods.registry import METHODS
 from avgap.settings import AudioRecipe, FrameRecipe, Network, Training

@@ -23,8 +23,9 @@ import cv2
 import librosa
 import numpy as np
 
+from avgap.data.cache.header import Header
 from avgap.data.cache.parts import Parts
-from avgap.data.cache.reader import Header, open_cache
+from avgap.data.cache.reader import open_cache
 from avgap.data.cache.writer import write_cache
 from avgap.data.clip import Clip
 from avgap.data.media import decode, frames

@@ -14,9 +14,9 @@ import numpy as np
 from avgap import artifact
 from avgap.artifact import Stamp
 from avgap.data.audit import Audit, Sample
+from avgap.data.cache.header import Header
 from avgap.data.cache.reader import (
     FORMAT,
-    Header,
     besides_clips,
     digest_of_cache,
     digest_of_clip,

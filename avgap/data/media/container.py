@@ -182,6 +182,10 @@ class _Seen:
         self.room = _KEPT
 
     def take(self, packet: Any) -> None:
+        """Note when a packet of the stream is shown, in which order, and for how long, s.
+
+        A clock that begins anew is continued; packets that are shown at no time do not count.
+        """
         if self.kept is not None:
             self.room -= packet.size
             self.kept.append(packet)
@@ -217,6 +221,7 @@ class _Seen:
 
     @property
     def end(self) -> float:
+        """When the last packet ends, s. Raises ValueError where none was taken."""
         return max(self.times) + self.last
 
 

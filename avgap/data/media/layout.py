@@ -41,6 +41,7 @@ class _Placed(NamedTuple):
 
     @property
     def end(self) -> int:
+        """The sample of the clock behind its last."""
         return self.start + self.wave.size
 
 

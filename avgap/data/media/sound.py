@@ -60,6 +60,7 @@ class _Track(NamedTuple):
 
     @property
     def seconds(self) -> float:
+        """How long the window's sound is, s, before it is resampled."""
         return self.wave.size / self.rate
 
 

@@ -123,6 +123,7 @@ class _Pool:
     def schedule(
         self, function: Callable[..., Any], arguments: tuple[Any, ...], limit: float
     ) -> Any:
+        """The future of function(*arguments), ended after limit, s. Raises BrokenProcessPool."""
         try:
             return self._pool.schedule(function, arguments, timeout=limit)
         except RuntimeError as error:
