@@ -54,6 +54,7 @@ class Folder:
     inputs: tuple[Path, ...] = ()
     best: float = -1.0
     _digest: str = ""
+    _behind: bool = False  # best.pt answers the question with less asked for
     _pending: Future[None] | None = None
     _writer: ThreadPoolExecutor | None = field(default=None, repr=False)
     _kept: Checkpoint | None = field(default=None, repr=False)
@@ -104,7 +105,9 @@ class Folder:
         best = self.path / "best.pt"
         for path in (self.checkpoint, best):
             artifact.expect_no_input(path, self.inputs)
-        artifact.reuse(best, self._asked_of(best, force), force=force)
+        wanted = self._asked_of(best, force)
+        artifact.reuse(best, wanted, force=force)
+        self._behind = wanted is not self.question
         asked = self._asked_of(self.checkpoint, force)
         there = reuse_checkpoint(self.checkpoint, asked, force=force)
         if there is not None and asked is not self.question:
@@ -202,18 +205,14 @@ class Folder:
             save_checkpoint(best, replace(last, selected=BEST))
         elif len(last.history) == 1:
             best.unlink(missing_ok=True)  # of the training that is replaced
-        elif self._is_behind(best):
+        elif self._behind:
             there = read_checkpoint(best)
             stamp = replace(there.stamp, parameters=last.stamp.parameters)
             save_checkpoint(best, replace(there, stamp=stamp))
+        self._behind = False
         save_checkpoint(self.checkpoint, last)
         self._digest = digest
         self.write_log(last.history)
-
-    def _is_behind(self, path: Path) -> bool:
-        """Whether a file answers this question with less asked for."""
-        there = _question(path)
-        return there is not None and artifact.is_longer(self.question, there, self.grows)
 
     def write_log(self, history: list[dict[str, Any]]) -> None:
         """Write log.jsonl, one line per epoch, unless it is there."""
